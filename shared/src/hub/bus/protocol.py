@@ -1,0 +1,84 @@
+"""What a transport promises. One behaviour suite (``shared/tests/integration/bus/``) holds both to it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from hub.contracts.cloudevents import Event
+from hub.contracts.errors import Outcome
+from hub.contracts.topology import Queue
+
+# Called with a batch in arrival order. Returns the outcome of each event that is not simply done, by event id;
+# an empty mapping says all are done. Raising says nothing was done: a HubError or a connection error with
+# fate retry puts the whole batch back after a pause, anything else makes the consumer try the events one by one.
+BatchHandler = Callable[[Sequence[Event]], Awaitable[Mapping[str, Outcome]]]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerOptions:
+    """How much a consumer takes in hand."""
+
+    max_events: int = 500
+    concurrency: int = 1
+    prefetch_messages: int = 32
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One event (or unreadable message) that was given up on."""
+
+    id: str
+    queue: str
+    reason: str
+    body: bytes
+    died_at: str
+    headers: Mapping[str, Any]
+
+
+class Publisher(Protocol):
+    """Publishing returns only when the broker has made the event durable; raises Unavailable otherwise."""
+
+    async def publish(self, event: Event) -> None:
+        """Group commit: concurrent callers share a message; a lone event does not wait for company."""
+
+    async def publish_many(self, events: Sequence[Event]) -> None:
+        """Many events, in as few messages as limits allow; all durable on return."""
+
+    async def publish_batch(self, routing_key: str, body: bytes) -> None:
+        """A batch body that is encoded already (the outbox relay's case)."""
+
+
+class Subscription(Protocol):
+    """A running consumer."""
+
+    async def stop(self) -> None:
+        """Take no more, finish what is in hand, acknowledge it, give the rest back."""
+
+    @property
+    def braked(self) -> bool:
+        """True while the dead-letter brake holds consumption."""
+
+
+class Bus(Publisher, Protocol):
+    """A transport."""
+
+    async def connect(self) -> None:
+        """Connect and declare the topology; retries with back-off until it succeeds or is cancelled."""
+
+    async def close(self) -> None:
+        """Flush what was published, stop all subscriptions, disconnect."""
+
+    async def healthy(self) -> bool:
+        """Whether an event published now would be confirmed."""
+
+    async def consume(self, queue: Queue, handler: BatchHandler, options: ConsumerOptions) -> Subscription:
+        """Start a competing consumer; it survives broker restarts by itself."""
+
+    async def depth(self, queue: str) -> int:
+        """Messages waiting in a queue (dead-letter queues included)."""
+
+    async def dead_letters(self, queue: Queue, limit: int = 100) -> list[DeadLetter]:
+        """Oldest first; they stay where they are."""
+
+    async def redrive(self, queue: Queue, ids: Sequence[str] | None = None) -> int:
+        """Put dead letters (all, or those named) back into their queue; returns how many."""

@@ -1,0 +1,108 @@
+"""CloudEvents 1.0 in batches: the only thing that travels on the bus.
+
+A message body is a JSON array of events (``application/cloudevents-batch+json``), all of one type.
+Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md (section 4, batch).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from hub.contracts.ids import new_id, now_text
+
+CONTENT_TYPE = "application/cloudevents-batch+json"
+MAX_BATCH_EVENTS = 500
+MAX_BATCH_BYTES = 1_000_000
+MAX_EVENT_BYTES = 256_000
+_REQUIRED = ("id", "source", "specversion", "type", "accountid")
+
+
+class MalformedMessage(Exception):
+    """The message body is not a CloudEvents batch; nothing in it can be handled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact. ``data`` is plain JSON; its shape is the pydantic model that ``hub.contracts.events`` names."""
+
+    type: str
+    account_id: int
+    subject: str
+    data: Mapping[str, Any]
+    source: str
+    id: str = field(default_factory=new_id)
+    time: str = field(default_factory=now_text)
+    causation_id: str | None = None
+    traceparent: str | None = None
+
+    def envelope(self) -> dict[str, Any]:
+        """The event as a CloudEvents 1.0 JSON object."""
+        envelope: dict[str, Any] = {
+            "specversion": "1.0",
+            "type": self.type,
+            "source": self.source,
+            "subject": self.subject,
+            "id": self.id,
+            "time": self.time,
+            "accountid": str(self.account_id),
+            "datacontenttype": "application/json",
+            "data": self.data,
+        }
+        if self.causation_id:
+            envelope["causationid"] = self.causation_id
+        if self.traceparent:
+            envelope["traceparent"] = self.traceparent
+        return envelope
+
+
+def encode_event(event: Event) -> bytes:
+    """One event as JSON bytes, without the surrounding array."""
+    return orjson.dumps(event.envelope())
+
+
+def join_batch(encoded: Sequence[bytes]) -> bytes:
+    """Encoded events as one batch body."""
+    return b"[" + b",".join(encoded) + b"]"
+
+
+def encode_batch(events: Sequence[Event]) -> bytes:
+    """Events as one batch body."""
+    return orjson.dumps([event.envelope() for event in events])
+
+
+def decode_batch(body: bytes) -> list[Event]:
+    """The events of a message body. Raises MalformedMessage when any of it is not a CloudEvent of ours.
+
+    Unknown attributes are ignored, so that a newer publisher does not stop an older consumer.
+    """
+    try:
+        rows = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise MalformedMessage(f"not JSON: {error}") from error
+    if not isinstance(rows, list):
+        rows = [rows]  # structured mode, one event: what an internal system may publish
+    return [_event(row) for row in rows]
+
+
+def _event(row: Any) -> Event:
+    if not isinstance(row, dict):
+        raise MalformedMessage("an event is not an object")
+    missing = [name for name in _REQUIRED if not row.get(name)]
+    if missing:
+        raise MalformedMessage(f"attributes missing: {', '.join(missing)}")
+    account, data = str(row["accountid"]), row.get("data")
+    if not (account.isascii() and account.isdigit() and len(account) <= 18):
+        raise MalformedMessage("accountid is not a number")
+    return Event(
+        type=str(row["type"]),
+        account_id=int(account),
+        subject=str(row.get("subject") or ""),
+        data=data if isinstance(data, dict) else {},
+        source=str(row["source"]),
+        id=str(row["id"]),
+        time=str(row.get("time") or now_text()),
+        causation_id=row.get("causationid"),
+        traceparent=row.get("traceparent"),
+    )

@@ -1,0 +1,131 @@
+"""How a service lives: logging, health and metrics over HTTP, background work, and an orderly end."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import structlog
+import uvloop
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from hub.settings import ServiceSettings
+from hub.telemetry.logs import configure_logging
+from hub.telemetry.metrics import BUILD
+
+Check = Callable[[], Awaitable[bool]]
+_log = structlog.get_logger()
+
+
+def health_routes(checks: Mapping[str, Check]) -> list[web.RouteDef]:
+    """``/healthz`` (the process is alive), ``/readyz`` (what it depends on answers), ``/metrics`` (Prometheus)."""
+
+    async def healthz(_request: web.Request) -> web.Response:
+        return web.json_response({"status": "alive"})
+
+    async def readyz(_request: web.Request) -> web.Response:
+        results = dict(zip(checks, await asyncio.gather(*(_passes(check) for check in checks.values())), strict=True))
+        return web.json_response({"ready": all(results.values()), "checks": results}, status=200 if all(results.values()) else 503)
+
+    async def metrics(_request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return [web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)]
+
+
+async def _passes(check: Check) -> bool:
+    try:
+        async with asyncio.timeout(2):
+            return await check()
+    except Exception:  # noqa: BLE001 - whatever is wrong, the answer is "not ready"
+        return False
+
+
+@asynccontextmanager
+async def serving(app: web.Application, host: str, port: int, *, stop_seconds: float) -> AsyncIterator[int]:
+    """Serve an application; yields the port it got. On exit, requests in hand are finished first."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=stop_seconds, handle_signals=False)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port, backlog=1024)
+        await site.start()
+        address: tuple[str, int] = runner.addresses[0][:2]
+        yield address[1]
+    finally:
+        await runner.cleanup()
+
+
+class Service:
+    """What an ``app.py`` builds: entered resources, background tasks, and health checks, ended in reverse order."""
+
+    def __init__(self, name: str, settings: ServiceSettings) -> None:
+        self.name = name
+        self.settings = settings
+        self.checks: dict[str, Check] = {}
+        self.resources = AsyncExitStack()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stop = asyncio.Event()
+
+    def background(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run ``work`` until the service ends; if it raises, the service ends too (and is restarted by its keeper)."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_ended)
+
+    def stop(self) -> None:
+        """Begin the orderly end."""
+        self._stop.set()
+
+    async def until_stopped(self) -> None:
+        """Wait for SIGTERM, SIGINT or the end of a background task, then cancel the background work."""
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, self.stop)
+        await self._stop.wait()
+        _log.info("service.stopping")
+
+    async def close(self) -> None:
+        """Cancel background work and release resources, newest first."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.resources.aclose()
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            _log.error("service.task_failed", task=task.get_name(), exc_info=error)
+            self.failed = True
+            self.stop()
+
+    failed = False
+
+
+Build = Callable[[Service], Awaitable[web.Application | None]]
+
+
+async def live(name: str, settings: ServiceSettings, build: Build) -> int:
+    """Build the service, serve its HTTP (health only, unless ``build`` returns an application), end in order.
+
+    Returns the exit code: 0 after a signal, 1 when a background task failed.
+    """
+    configure_logging(name, settings.log_level, settings.log_format)
+    service = Service(name, settings)
+    try:
+        app = await build(service) or web.Application()
+        app.add_routes(health_routes(service.checks))
+        async with serving(app, settings.http_host, settings.http_port, stop_seconds=settings.stop_seconds) as port:
+            BUILD.labels(name).set(1)
+            _log.info("service.ready", host=settings.http_host, port=port)
+            await service.until_stopped()
+    finally:
+        await service.close()
+        _log.info("service.stopped")
+    return 1 if service.failed else 0
+
+
+def run(name: str, settings: ServiceSettings, build: Build) -> int:
+    """The body of a ``__main__``: run until told to stop."""
+    return uvloop.run(live(name, settings, build))

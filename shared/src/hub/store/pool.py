@@ -1,0 +1,35 @@
+"""Connections to PostgreSQL, in the role of one service."""
+
+from typing import Any
+
+import asyncpg
+import orjson
+
+
+def _encode_jsonb(value: Any) -> bytes:
+    return b"\x01" + (value if isinstance(value, bytes) else orjson.dumps(value))
+
+
+def _decode_jsonb(raw: bytes) -> Any:
+    return orjson.loads(memoryview(raw)[1:])
+
+
+async def _prepare(connection: asyncpg.Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", format="binary", encoder=_encode_jsonb, decoder=_decode_jsonb
+    )
+
+
+async def open_pool(
+    database_url: str, role: str | None, *, min_size: int = 1, max_size: int = 8, application_name: str = "hub"
+) -> asyncpg.Pool:
+    """A pool whose connections act as ``role`` and speak jsonb as Python values.
+
+    A ``bytes`` value given for a jsonb parameter is taken as JSON that is encoded already.
+    """
+    settings = {"application_name": application_name, "timezone": "UTC"}
+    if role:
+        settings["role"] = role
+    return await asyncpg.create_pool(
+        database_url, min_size=min_size, max_size=max_size, init=_prepare, server_settings=settings, command_timeout=60
+    )

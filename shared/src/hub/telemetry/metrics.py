@@ -1,0 +1,12 @@
+"""Every metric of the services, declared once. The bus's own stand in ``hub.bus.metrics``."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+BUILD = Gauge("hub_service_up", "1 while the service runs.", ["service"])
+HTTP_REQUESTS = Counter("hub_http_requests_total", "Requests answered.", ["route", "method", "status"])
+HTTP_SECONDS = Histogram(
+    "hub_http_request_seconds",
+    "Time to answer a request.",
+    ["route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
