@@ -1,6 +1,7 @@
 """What a connector is: one folder per CRM, the same five parts each, one line in ``hub.registry``.
 
-Everything here but ``CrmClient`` is pure; the client is the only part that talks to a CRM, and only sync-worker opens one.
+Everything here but ``CrmClient`` is pure; the client is the only part that talks to a CRM, and only sync-worker opens
+one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +23,7 @@ class Capability(StrEnum):
     WEBHOOK_TIMESTAMP = "webhook_timestamp"
     FIELD_MAPPINGS = "field_mappings"
     TRANSFORMATIONS = "transformations"
-    TOKEN_REFRESH = "token_refresh"
+    TOKEN_REFRESH = "token_refresh"  # noqa: S105 - a capability's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +105,13 @@ class FieldMap(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PushItem:
-    """A record to write: created when ``external_id`` is None, else these fields of it are updated."""
+    """A record to write, in the CRM's fields: created when ``external_id`` is None, else updated."""
 
     lead_id: int
     external_id: str | None
     reference: str  # the hub's name for the lead, MPP-123, which the CRM keeps
-    fields: Mapping[str, Any]  # the CRM's fields, mapped already
+    fields: Mapping[str, Any]  # those that differ from what the CRM has
+    record: Mapping[str, Any]  # all that the hub knows, for CRMs that replace a record whole
 
 
 class FailureKind(StrEnum):
@@ -161,7 +163,7 @@ class CrmClient(Protocol):
         """Write records; one result per item, in order. Never raises for what a CRM or network does."""
 
     async def find(self, reference: str, email: str | None) -> str | None:
-        """The id of the record that carries the hub's reference, else of the one with that e-mail. Raises CrmFailure."""
+        """The id of the record that carries the reference, else of the one with that e-mail. Raises CrmFailure."""
 
     async def test(self) -> None:
         """Whether the CRM answers and accepts the credentials. Raises CrmFailure."""

@@ -1,0 +1,125 @@
+"""Registers ⇄ a custom CRM's fields: a table, adjusted by the connection's ``field_mappings``."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hub.connectors.custom.wire import READ_ONLY, CustomConfig, read_config
+from hub.contracts.connector import FieldProblem, InboundRecord
+from hub.contracts.ids import parse_lead_external_id
+from hub.contracts.records import CUSTOM_PREFIX, STANDARD_FIELDS, LeadStatus
+
+# Where the customer's CRM and the hub differ in a name; every other standard field has the same one.
+RENAMED = {"agent_id": "owner", "lead_source": "source"}
+
+# The design document's names for the hub's fields, where they are not just the register in camel case.
+MPP_NAMES = {"assignedAgentId": "agent_id", "source": "lead_source"}
+
+LONG_TEXT = frozenset({"address", "notes"})
+MAX_SHORT, MAX_LONG = 255, 4000
+MAX_CUSTOM_NAME = 100
+SAFE_INTEGER = 2**53
+
+
+def _camel(register: str) -> str:
+    head, *rest = register.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+_REGISTER_BY_NAME = (
+    {_camel(name): name for name in STANDARD_FIELDS} | {name: name for name in STANDARD_FIELDS} | MPP_NAMES
+)
+
+
+def register_for(mpp_name: str) -> str:
+    """The register that a name of ``mpp_fields`` means: firstName → first_name, memberType → custom.memberType."""
+    if mpp_name.startswith(CUSTOM_PREFIX):
+        return mpp_name
+    return _REGISTER_BY_NAME.get(mpp_name) or CUSTOM_PREFIX + mpp_name
+
+
+class CustomFieldMap:
+    """One connection's conversion, compiled once."""
+
+    def __init__(self, config: CustomConfig) -> None:
+        self._reference_field = config.reference_field
+        self._remote = {name: RENAMED.get(name, name) for name in STANDARD_FIELDS}
+        for mpp_name, remote in config.field_mappings.mpp_fields.items():
+            self._remote[register_for(mpp_name)] = remote
+        self._register = {remote: register for register, remote in self._remote.items()}
+        self._values_out: dict[str, dict[Any, Any]] = {}
+        self._values_in: dict[str, dict[Any, Any]] = {}
+        for mpp_name, table in config.transformations().items():
+            register = register_for(mpp_name)
+            self._values_out[register] = dict(table)
+            # Two hub values may share a CRM value: the first one listed is what the CRM's value means.
+            self._values_in[register] = {_folded(theirs): ours for ours, theirs in reversed(table.items())}
+
+    def outbound(self, registers: Mapping[str, Any]) -> dict[str, Any]:
+        """Registers as the CRM's fields; a custom field keeps its bare name unless the configuration names another."""
+        fields = {}
+        for register, value in registers.items():
+            remote = self._remote.get(register) or register.removeprefix(CUSTOM_PREFIX)
+            table = self._values_out.get(register)
+            if remote in READ_ONLY or remote == self._reference_field:
+                continue  # a custom field that happens to bear the name of something that is not ours to write
+            if register not in self._remote and remote in self._register:
+                continue  # a custom field hidden behind a mapped one of the same name
+            fields[remote] = table.get(value, value) if table and value.__hash__ else value
+        return fields
+
+    def inbound(self, record: Mapping[str, Any]) -> InboundRecord:
+        """A CRM's record as registers. What the hub has no field for becomes ``custom.<name>``."""
+        registers: dict[str, Any] = {}
+        problems: list[FieldProblem] = []
+        for remote, raw in record.items():
+            if remote in READ_ONLY or remote == self._reference_field:
+                continue
+            register = self._register.get(remote) or CUSTOM_PREFIX + remote
+            table = self._values_in.get(register)
+            value = table.get(_folded(raw), raw) if table else raw
+            value, problem = _accept(register, value)
+            if problem:
+                problems.append(FieldProblem(remote, *problem))
+            else:
+                registers[register] = value
+        return InboundRecord(registers, parse_lead_external_id(record.get(self._reference_field)), tuple(problems))
+
+
+def _folded(value: Any) -> Any:
+    """CRMs are careless about the case of their choices."""
+    return value.strip().casefold() if isinstance(value, str) else repr(value)
+
+
+_STATUSES = frozenset(LeadStatus)
+
+
+def _accept(register: str, value: Any) -> tuple[Any, tuple[str, str] | None]:
+    """The value as the register may hold it, or a (code, message)."""
+    if value is None:
+        return None, None
+    if isinstance(value, dict | list):
+        return None, ("UNSUPPORTED_VALUE", "objects and lists are not stored")
+    if isinstance(value, int | float) and not -SAFE_INTEGER <= value <= SAFE_INTEGER:
+        return None, ("OUT_OF_RANGE", "the number is larger than 2^53")
+    if register.startswith(CUSTOM_PREFIX):
+        if not len(CUSTOM_PREFIX) < len(register) <= MAX_CUSTOM_NAME + len(CUSTOM_PREFIX) or "\x00" in register:
+            return None, ("BAD_NAME", "a custom field's name has 1 to 100 characters")
+        limit = MAX_LONG
+    else:
+        value, limit = str(value), MAX_LONG if register in LONG_TEXT else MAX_SHORT
+    if isinstance(value, str):
+        value = value.strip()
+        if len(value) > limit:
+            return None, ("TOO_LONG", f"longer than {limit} characters")
+        if "\x00" in value:
+            return None, ("NUL_CHARACTER", "NUL characters are not stored")
+    if register == "status":
+        value = value.casefold()
+        if value not in _STATUSES:
+            return None, ("UNKNOWN_VALUE", "not a status; add it to custom_transformations")
+    return value, None
+
+
+def compile_mapping(config: Mapping[str, Any]) -> CustomFieldMap:
+    """The conversion for a connection's configuration. Raises Invalid when it cannot be used."""
+    return CustomFieldMap(read_config(config))

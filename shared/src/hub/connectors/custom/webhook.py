@@ -1,0 +1,149 @@
+"""The design document's incoming webhook: ``X-Webhook-Signature: sha256=…`` over the body.
+
+Mode ``simple`` signs the body as it stands. Mode ``timestamped`` signs ``<X-Webhook-Timestamp>.<body>`` and refuses
+what is more than five minutes old or ahead, so that a captured request is soon worthless.
+"""
+
+import hashlib
+import hmac
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from hub.contracts.connector import Headers, WebhookMode, WebhookRecord
+from hub.contracts.errors import Invalid, Malformed, Unauthenticated
+from hub.contracts.ids import rfc3339
+
+SIGNATURE, TIMESTAMP = "X-Webhook-Signature", "X-Webhook-Timestamp"
+TOLERANCE = 300.0  # seconds, both ways
+EVENTS = frozenset({"lead.created", "lead.updated", "lead.deleted"})
+MAX_FIELDS, MAX_ID, MAX_DEPTH = 500, 255, 16
+_PREFIX, _HEX_DIGITS = "sha256=", 64
+
+
+def verify(mode: WebhookMode, secret: bytes, headers: Headers, body: bytes, now: float) -> None:
+    """Raise Unauthenticated unless there is exactly one signature, and it is good (and, if timestamped, fresh)."""
+    given = _single(headers, SIGNATURE)
+    if not given.startswith(_PREFIX) or len(given) != len(_PREFIX) + _HEX_DIGITS:
+        raise Unauthenticated("the signature is not sha256=<64 hex digits>", header=SIGNATURE)
+    try:
+        signature = bytes.fromhex(given[len(_PREFIX) :])
+    except ValueError:
+        raise Unauthenticated("the signature is not sha256=<64 hex digits>", header=SIGNATURE) from None
+    signed = body
+    if mode == "timestamped":
+        stamp = _single(headers, TIMESTAMP)
+        if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12):
+            raise Unauthenticated("the timestamp is not in Unix seconds", header=TIMESTAMP)
+        if abs(now - int(stamp)) > TOLERANCE:
+            raise Unauthenticated("the timestamp is more than 5 minutes off", header=TIMESTAMP)
+        signed = stamp.encode() + b"." + body
+    if not hmac.compare_digest(hmac.digest(secret, signed, "sha256"), signature):
+        raise Unauthenticated("the signature does not match", header=SIGNATURE)
+
+
+def _single(headers: Headers, name: str) -> str:
+    values = headers.getall(name, [])
+    if len(values) != 1:
+        raise Unauthenticated(f"the header {name} is {'repeated' if values else 'missing'}", header=name)
+    return values[0]
+
+
+def parse(body: bytes) -> list[WebhookRecord]:
+    """The one record of a body ``{"event", "data": {"id", "fields"}}``.
+
+    ``event_id`` (or ``id``) tells repeated deliveries apart when the CRM sends one; else the body's digest does.
+    """
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Malformed("the body is not JSON in UTF-8") from None
+    if not isinstance(document, dict):
+        raise Invalid("the body must be an object", field="")
+    event, data = document.get("event"), document.get("data")
+    if not isinstance(event, str) or event not in EVENTS:
+        raise Invalid("must be lead.created, lead.updated or lead.deleted", field="event")
+    if not isinstance(data, dict):
+        raise Invalid("must be an object", field="data")
+    record_id = _identifier(data.get("id"), "data.id")
+    fields = data.get("fields", {})
+    if not isinstance(fields, dict):
+        raise Invalid("must be an object", field="data.fields")
+    _check_fields(fields)
+    name = "event_id" if "event_id" in document else "id"
+    event_id = document.get(name)
+    key = hashlib.blake2b(body, digest_size=16).digest()
+    if event_id is not None:
+        key = b"id:" + _identifier(event_id, name).encode()
+    if b"\\u0000" in body:
+        _refuse_nul(record_id, "data.id")
+        _refuse_nul(fields, "data.fields")
+    return [WebhookRecord(event, record_id, fields, key, _observed_at(document, fields))]
+
+
+def _identifier(value: Any, name: str) -> str:
+    if type(value) is int:
+        return str(value)
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_ID or not value.strip():
+        raise Invalid(f"must be text of 1 to {MAX_ID} characters, or a whole number", field=name)
+    return value
+
+
+def _check_fields(fields: dict[str, Any]) -> None:
+    if len(fields) > MAX_FIELDS:
+        raise Invalid(f"more than {MAX_FIELDS} fields", field="data.fields")
+    for name, value in fields.items():
+        kind = type(value)
+        if (kind is dict or kind is list) and not _shallow(value, MAX_DEPTH):
+            raise Invalid(f"nested more than {MAX_DEPTH} deep", field=f"data.fields.{name[:MAX_ID]}")
+
+
+def _shallow(value: Any, depth: int) -> bool:
+    if not isinstance(value, dict | list):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return depth > 0 and all(_shallow(each, depth - 1) for each in inner)
+
+
+def _refuse_nul(value: Any, path: str) -> None:
+    """PostgreSQL's text and jsonb cannot hold NUL."""
+    if isinstance(value, str) and "\x00" in value:
+        raise Invalid("must not contain NUL characters", field=path)
+    if isinstance(value, dict):
+        for name, each in value.items():
+            inner = f"{path}.{name[:MAX_ID]}".replace("\x00", "")
+            _refuse_nul(name, inner)
+            _refuse_nul(each, inner)
+    if isinstance(value, list):
+        for index, each in enumerate(value):
+            _refuse_nul(each, f"{path}.{index}")
+
+
+def _observed_at(document: dict[str, Any], fields: dict[str, Any]) -> str | None:
+    stamp = document.get("timestamp")
+    if stamp is not None:
+        moment = _moment(stamp)
+        if moment is None:
+            raise Invalid("must be RFC 3339 or Unix seconds", field="timestamp")
+        return moment
+    return _moment(fields.get("updated_at"))
+
+
+def _moment(stamp: Any) -> str | None:
+    try:
+        if isinstance(stamp, str):
+            moment = datetime.fromisoformat(stamp)
+            return rfc3339(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        if isinstance(stamp, int | float) and not isinstance(stamp, bool):
+            return rfc3339(datetime.fromtimestamp(stamp, UTC))
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None
+
+
+class CustomWebhook:
+    """The functions above as the connector's parser."""
+
+    verify = staticmethod(verify)
+    parse = staticmethod(parse)

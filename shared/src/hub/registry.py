@@ -1,0 +1,8 @@
+"""Every CRM the hub can connect to: one line each."""
+
+from hub.connectors.custom.connector import CONNECTOR as CUSTOM
+from hub.contracts.connector import Connector
+
+CONNECTORS: dict[str, Connector] = {
+    "custom": CUSTOM,
+}
