@@ -221,7 +221,8 @@ CREATE TABLE sync.target (
     pushed_version  int NOT NULL DEFAULT 0,
     pushed_at       timestamptz,
     external_id     text,                            -- the record's id in the CRM, once known
-    base            jsonb NOT NULL DEFAULT '{}',     -- registers last sent
+    base            jsonb NOT NULL DEFAULT '{}',     -- registers last sent and confirmed
+    sending         jsonb,                           -- registers written ahead of a call: an echo of them is no change
     state           text NOT NULL DEFAULT 'due' CHECK (state IN ('due', 'in_sync', 'failed')),
     intent          timestamptz,                     -- a create was begun and its answer is not known: look before retrying
     attempts        int NOT NULL DEFAULT 0,
