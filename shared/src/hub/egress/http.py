@@ -1,7 +1,7 @@
 """HTTP sessions that can only reach what the policy permits.
 
 Names are resolved once per connection, and the addresses that the resolver returned are the ones connected to, so a
-name cannot change its meaning in between (DNS rebinding). The socket factory is the last gate, for literal addresses too.
+name cannot change its meaning in between (DNS rebinding). The socket factory is the last gate, for literals too.
 """
 
 import socket
