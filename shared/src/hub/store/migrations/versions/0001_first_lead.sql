@@ -258,6 +258,7 @@ CREATE TABLE webhooks.subscription (
     events      text[] NOT NULL,                     -- public names: lead.created, lead.updated, enrollment.completed
     secret      bytea NOT NULL,                      -- vault ciphertext
     status      text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'paused', 'deleted')),
+    paused_reason text,                              -- why the hub paused it by itself
     created_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (account_id, id),
     UNIQUE (id)
@@ -269,26 +270,31 @@ CREATE TABLE webhooks.payload (
     event_id   uuid NOT NULL,
     event      text NOT NULL,
     body       bytea NOT NULL,
+    traceparent text,                                -- the trace that caused the event, sent on to subscribers
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (account_id, event_id)
 );
+CREATE INDEX payload_age ON webhooks.payload USING brin (created_at);
 
 CREATE TABLE webhooks.delivery (
     account_id      bigint NOT NULL,
     subscription_id bigint NOT NULL,
     event_id        uuid NOT NULL,
     state           text NOT NULL DEFAULT 'due' CHECK (state IN ('due', 'delivered', 'failed')),
-    attempts        int NOT NULL DEFAULT 0,
+    attempts        int NOT NULL DEFAULT 0,          -- ever made; numbers the delivery log
+    step            int NOT NULL DEFAULT 0,          -- place in the retry schedule; a re-drive starts it again
     next_attempt_at timestamptz NOT NULL DEFAULT now(),
     claimed_until   timestamptz,
-    claim           uuid,
+    claim           uuid,                            -- fences a process whose claim ran out
     created_at      timestamptz NOT NULL DEFAULT now(),
     delivered_at    timestamptz,
     last_status     int,
     last_error      text,
     PRIMARY KEY (account_id, subscription_id, event_id)
 ) WITH (fillfactor = 80);
-CREATE INDEX delivery_due ON webhooks.delivery (next_attempt_at) WHERE state = 'due';
+-- By subscription, so that the backlog of one endpoint never stands before the rows of another.
+CREATE INDEX delivery_due ON webhooks.delivery (account_id, subscription_id, next_attempt_at) WHERE state = 'due';
+CREATE INDEX delivery_age ON webhooks.delivery USING brin (created_at);
 
 -- The delivery log: one row per attempt.
 CREATE TABLE webhooks.attempt (
@@ -302,6 +308,7 @@ CREATE TABLE webhooks.attempt (
     duration_ms     double precision NOT NULL,
     PRIMARY KEY (account_id, subscription_id, event_id, number)
 );
+CREATE INDEX attempt_age ON webhooks.attempt USING brin (at);
 
 -------------------------------------------------------------------------------------------------- audit
 CREATE TABLE audit.entry (
@@ -356,7 +363,7 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA sync TO hub_sync_worker;
 GRANT SELECT ON sync.target, sync.daily TO hub_gateway, hub_transformer;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON webhooks.payload, webhooks.delivery, webhooks.attempt TO hub_webhook_dispatcher;
-GRANT SELECT ON webhooks.subscription TO hub_webhook_dispatcher;
+GRANT SELECT, UPDATE (status, paused_reason) ON webhooks.subscription TO hub_webhook_dispatcher;
 GRANT SELECT, INSERT, UPDATE ON webhooks.subscription TO hub_gateway;
 GRANT SELECT ON webhooks.delivery, webhooks.attempt, webhooks.payload TO hub_gateway;
 
