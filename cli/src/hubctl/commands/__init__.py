@@ -1,0 +1,1 @@
+"""One module a noun; ``hubctl.app`` lists them."""

@@ -1,0 +1,5 @@
+"""``hubctl run``: the whole hub on this machine."""
+
+
+def run() -> None:
+    """Start."""
