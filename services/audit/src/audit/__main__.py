@@ -10,7 +10,7 @@ from hub.runtime import run
 
 def main() -> int:
     """Serve until told to stop; returns the exit code."""
-    settings = AuditSettings()  # type: ignore[call-arg]  # from the environment
+    settings = AuditSettings()
     return run(NAME, settings, partial(build, settings=settings))
 
 
