@@ -8,17 +8,11 @@ from hub.leads.clocks import NEVER, Clock, wins
 
 Registers = dict[str, Any]
 Clocks = dict[str, Clock]
-RULE = "last_write_wins"
+# register -> [old value, new value, rule that decided]; the form in which history stores it
+Changes = dict[str, list[Any]]
+LAST_WRITE_WINS = "last_write_wins"
+CREATED = "created"
 _ABSENT = object()
-
-
-@dataclass(frozen=True, slots=True)
-class FieldChange:
-    """One register that took a new value."""
-
-    field: str
-    old: Any
-    new: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +21,15 @@ class Merged:
 
     fields: Registers
     clocks: Clocks
-    changes: list[FieldChange]
+    changes: Changes
     advanced: bool
+
+
+def first_version(defaults: Registers, writes: Mapping[str, Any], clock: Clock) -> Merged:
+    """A lead that did not exist: what ``merge`` would make of nothing, without comparing."""
+    values = {name: value for name, value in writes.items() if value is not None}
+    changes = {name: [None, value, CREATED] for name, value in values.items()}
+    return Merged({**defaults, **values}, dict.fromkeys(writes, clock), changes, True)
 
 
 def merge(fields: Mapping[str, Any], clocks: Mapping[str, Clock], writes: Mapping[str, Any], clock: Clock) -> Merged:
@@ -37,16 +38,16 @@ def merge(fields: Mapping[str, Any], clocks: Mapping[str, Clock], writes: Mappin
     A register written ``None`` is cleared; its clock stays, so that an older value cannot come back.
     """
     new_fields, new_clocks = dict(fields), dict(clocks)
-    changes: list[FieldChange] = []
+    changes: Changes = {}
     advanced = False
     for name, value in writes.items():
         old_clock, old = clocks.get(name, NEVER), fields.get(name)
-        if not wins(clock, value, (old_clock[0], old_clock[1]), old):
+        if not wins(clock, value, old_clock, old):
             continue
         new_clocks[name] = clock
         advanced = True
         if value != old or type(value) is not type(old):
-            changes.append(FieldChange(name, old, value))
+            changes[name] = [old, value, LAST_WRITE_WINS]
         if value is None:
             new_fields.pop(name, None)
         else:

@@ -4,7 +4,7 @@ from functools import reduce
 from typing import Any
 
 from hub.leads.clocks import Clock, micros
-from hub.leads.merge import Merged, merge, remote_changes
+from hub.leads.merge import Merged, first_version, merge, remote_changes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +15,7 @@ WRITES = st.lists(st.tuples(st.dictionaries(NAMES, VALUES, max_size=4), CLOCKS),
 
 
 def apply(writes: list[tuple[dict[str, Any], Clock]]) -> tuple[dict[str, Any], dict[str, Clock]]:
-    empty = Merged({}, {}, [], False)
+    empty = Merged({}, {}, {}, False)
     merged = reduce(lambda lead, write: merge(lead.fields, lead.clocks, *write), writes, empty)
     return merged.fields, merged.clocks
 
@@ -33,7 +33,14 @@ def test_a_repeated_write_changes_nothing(writes: list[tuple[dict[str, Any], Clo
     fields, clocks = apply(writes)
     for values, clock in writes:
         again = merge(fields, clocks, values, clock)
-        assert (again.changes, again.advanced) == ([], False)
+        assert (again.changes, again.advanced) == ({}, False)
+
+
+@given(st.dictionaries(NAMES, VALUES), CLOCKS)
+def test_a_first_version_is_a_merge_into_nothing(writes: dict[str, Any], clock: Clock) -> None:
+    first, merged = first_version({}, writes, clock), merge({}, {}, writes, clock)
+    assert (first.fields, first.clocks) == (merged.fields, merged.clocks)
+    assert first.changes.keys() == merged.changes.keys()
 
 
 def test_a_cleared_field_is_not_revived_by_an_older_value() -> None:

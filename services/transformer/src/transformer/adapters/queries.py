@@ -1,0 +1,88 @@
+"""Every SQL statement of the transformer. Each works on a whole batch."""
+
+# Large batches of one account come one after another; small ones only wait for those that share an e-mail,
+# phone, link or lead with them. Keys come sorted, so that no two batches wait for each other.
+LOCK_ACCOUNTS = "SELECT pg_advisory_xact_lock(7316010, key) FROM unnest($1::int[]) key"
+LOCK_ACCOUNTS_SHARED = "SELECT pg_advisory_xact_lock_shared(7316010, key) FROM unnest($1::int[]) key"
+LOCK_KEYS = "SELECT pg_advisory_xact_lock(7316011, key) FROM unnest($1::int[]) key"
+
+# Events that were handled before. The insert at the end is what guards; this only saves the work.
+HANDLED = """
+    SELECT inbox.event_id::text
+    FROM unnest($1::bigint[], $2::uuid[]) q (account_id, event_id)
+    JOIN leads.inbox USING (account_id, event_id)"""
+
+# Who a batch may be about: the links of its records, with what each source held last.
+LINKS = """
+    SELECT l.account_id, l.owner, l.external_id, l.lead_id, l.base, extract(epoch FROM l.seen_at)::float8 AS seen_at
+    FROM unnest($1::bigint[], $2::text[], $3::text[]) q (account_id, owner, external_id)
+    JOIN leads.link l USING (account_id, owner, external_id)"""
+
+# The same from the pushing side: records that sync-worker wrote, or is writing (base, sending).
+TARGETS = """
+    SELECT q.account_id, q.owner, q.external_id, t.lead_id, t.base, t.sending,
+           coalesce(extract(epoch FROM t.pushed_at)::float8, 0) AS pushed_at
+    FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[])
+         q (account_id, owner, external_id, connection_id, lead_id)
+    JOIN sync.target t ON t.account_id = q.account_id AND t.connection_id = q.connection_id
+        AND (t.external_id = q.external_id OR t.lead_id = q.lead_id)"""
+
+BY_EMAIL = """
+    SELECT l.account_id, l.email AS key, l.id
+    FROM unnest($1::bigint[], $2::text[]) q (account_id, email)
+    JOIN leads.lead l ON l.account_id = q.account_id AND l.email = q.email
+    ORDER BY l.id"""
+
+# A switchboard's number may be on thousands of leads; ten candidates are enough to choose from.
+BY_PHONE = """
+    SELECT q.account_id, q.phone AS key, l.id
+    FROM unnest($1::bigint[], $2::text[]) q (account_id, phone)
+    CROSS JOIN LATERAL (SELECT id FROM leads.lead WHERE account_id = q.account_id AND phone = q.phone
+                        ORDER BY id LIMIT 10) l"""
+
+# Sorted locking: two batches that share leads queue up instead of deadlocking.
+LOAD_LEADS = """
+    SELECT l.account_id, l.id, l.version, l.fields, l.clocks, l.created_at, l.updated_at
+    FROM leads.lead l
+    WHERE (l.account_id, l.id) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))
+    ORDER BY l.account_id, l.id
+    FOR UPDATE"""
+
+UPDATE_LEADS = """
+    UPDATE leads.lead l
+    SET version = q.version, fields = q.fields, clocks = q.clocks, email = q.email, phone = q.phone,
+        status = q.status, updated_at = q.updated_at
+    FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::jsonb[], $5::jsonb[], $6::text[], $7::text[], $8::text[],
+                $9::timestamptz[], $10::timestamptz[])
+         q (account_id, id, version, fields, clocks, email, phone, status, created_at, updated_at)
+    WHERE l.account_id = q.account_id AND l.id = q.id"""
+
+UPSERT_LINKS = """
+    INSERT INTO leads.link (account_id, owner, external_id, lead_id, base, seen_at)
+    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::jsonb[], $6::timestamptz[])
+    ON CONFLICT (account_id, owner, external_id) DO UPDATE SET base = excluded.base, seen_at = excluded.seen_at"""
+
+INSERT_ENROLLMENTS = """
+    INSERT INTO leads.enrollment
+        (account_id, id, lead_id, plan, effective_date, premium, details, created_by, created_at)
+    SELECT *, $9::timestamptz
+    FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::float8[], $7::jsonb[], $8::text[])
+    ON CONFLICT DO NOTHING"""
+
+ADD_PROGRESS = """
+    INSERT INTO leads.import_progress AS p (account_id, import_id, created, updated, unchanged, rejected)
+    SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+    ON CONFLICT (account_id, import_id) DO UPDATE
+    SET created = p.created + excluded.created, updated = p.updated + excluded.updated,
+        unchanged = p.unchanged + excluded.unchanged, rejected = p.rejected + excluded.rejected, updated_at = now()"""
+
+NEXT_LEAD_IDS = "SELECT nextval('leads.lead_id')"
+
+ACCOUNTS = "SELECT id, default_region FROM control.account WHERE id = ANY($1::bigint[])"
+CONNECTIONS = """
+    SELECT account_id, id, crm_type, config, updated_at FROM control.connection
+    WHERE (account_id, id) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))"""
+
+FORGET_HANDLED = """
+    DELETE FROM leads.inbox WHERE (account_id, event_id) IN
+        (SELECT account_id, event_id FROM leads.inbox WHERE handled_at < now() - $1::interval LIMIT 5000)"""

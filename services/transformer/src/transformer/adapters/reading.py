@@ -1,0 +1,94 @@
+"""What is stored about a batch's leads: locked, then read, in a handful of statements."""
+
+from collections.abc import Iterable, Sequence
+from zlib import crc32
+
+import asyncpg
+
+from hub.leads.clocks import Clock
+from transformer.adapters import queries
+from transformer.domain.decide import Known
+from transformer.domain.identity import LeadKey, Link, LinkKey
+from transformer.domain.incoming import Incoming
+from transformer.domain.plan import LeadState
+
+_SMALL_BATCH = 20
+
+
+async def lock(connection: asyncpg.Connection, batch: Sequence[Incoming]) -> None:
+    """Keep other transactions off these leads, existing or about to be, until ours ends."""
+    accounts = sorted({_int4(str(item.account_id)) for item in batch})
+    if len(batch) > _SMALL_BATCH:
+        await connection.execute(queries.LOCK_ACCOUNTS, accounts)
+        return
+    await connection.execute(queries.LOCK_ACCOUNTS_SHARED, accounts)
+    await connection.execute(queries.LOCK_KEYS, sorted({_int4(key) for item in batch for key in _keys(item)}))
+
+
+async def load(connection: asyncpg.Connection, batch: Sequence[Incoming]) -> Known:
+    """Everything that the decisions on this batch need; the leads' rows are locked."""
+    known = Known()
+    wanted: set[LeadKey] = {(item.account_id, item.lead_id) for item in batch if item.lead_id is not None}
+    await _load_links(connection, batch, known)
+    wanted.update((key[0], link.lead_id) for key, link in known.index.links.items())
+    pairs = sorted({(item.account_id, item.email) for item in batch if item.email})
+    for row in await connection.fetch(queries.BY_EMAIL, *_columns(pairs, 2)) if pairs else ():
+        known.index.by_email.setdefault((row["account_id"], row["key"]), []).append(row["id"])
+        wanted.add((row["account_id"], row["id"]))
+    pairs = sorted({(item.account_id, item.phone) for item in batch if item.phone})
+    for row in await connection.fetch(queries.BY_PHONE, *_columns(pairs, 2)) if pairs else ():
+        known.index.by_phone.setdefault((row["account_id"], row["key"]), []).append(row["id"])
+        wanted.add((row["account_id"], row["id"]))
+    if wanted:
+        await _load_leads(connection, wanted, known)
+    return known
+
+
+async def _load_leads(connection: asyncpg.Connection, wanted: Iterable[LeadKey], known: Known) -> None:
+    for row in await connection.fetch(queries.LOAD_LEADS, *_columns(sorted(wanted), 2)):
+        clocks: dict[str, Clock] = {name: (moment, owner) for name, (moment, owner) in row["clocks"].items()}
+        known.leads[row["account_id"], row["id"]] = LeadState(
+            row["account_id"], row["id"], row["version"], row["fields"], clocks, row["created_at"], row["updated_at"]
+        )
+
+
+async def _load_links(connection: asyncpg.Connection, batch: Sequence[Incoming], known: Known) -> None:
+    linked = [item for item in batch if item.external_id is not None]
+    keys = sorted({(item.account_id, item.owner, item.external_id or "") for item in linked})
+    if keys:
+        for row in await connection.fetch(queries.LINKS, *_columns(keys, 3)):
+            key: LinkKey = (row["account_id"], row["owner"], row["external_id"])
+            known.index.links[key] = Link(row["lead_id"], row["base"], row["seen_at"])
+    of_crm = [item for item in linked if item.connection_id is not None and item.kind == "write"]
+    if of_crm:
+        rows = [(i.account_id, i.owner, i.external_id, i.connection_id, i.lead_id) for i in of_crm]
+        for row in await connection.fetch(queries.TARGETS, *_columns(rows, 5)):
+            _note_target(row, known)
+
+
+def _note_target(row: asyncpg.Record, known: Known) -> None:
+    """Newest knowledge wins, register by register: what we pushed, or what the source was last seen to hold."""
+    key: LinkKey = (row["account_id"], row["owner"], row["external_id"])
+    link = known.index.links.get(key)
+    if link is None:
+        known.index.links[key] = Link(row["lead_id"], row["base"], row["pushed_at"], row["sending"], False)
+    elif link.lead_id == row["lead_id"]:
+        newer_push = row["pushed_at"] > link.seen_at
+        link.base = {**link.base, **row["base"]} if newer_push else {**row["base"], **link.base}
+        link.seen_at, link.sending = max(link.seen_at, row["pushed_at"]), row["sending"]
+
+
+def _keys(item: Incoming) -> list[str]:
+    account = item.account_id
+    keys = [f"{account}:{item.owner}:{item.external_id}"] if item.external_id is not None else []
+    keys += [f"{account}@{item.email}"] if item.email else []
+    keys += [f"{account}#{item.phone}"] if item.phone else []
+    return keys + ([f"{account}={item.lead_id}"] if item.lead_id is not None else [])
+
+
+def _int4(text: str) -> int:
+    return crc32(text.encode()) - 2**31
+
+
+def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    return [[row[column] for row in rows] for column in range(width)]

@@ -1,0 +1,99 @@
+"""Tables that a batch appends rows to, and how: COPY for many rows, one INSERT for few.
+
+No ON CONFLICT anywhere here: a row that exists already means that another copy handled the event meanwhile, and
+undoes the whole transaction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+_COPY_FROM_ROWS = 50  # below, COPY's extra round trips cost more than they save
+
+MAY_COPY = "SELECT rolbypassrls OR rolsuper FROM pg_roles WHERE rolname = current_user"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table's name and its columns with their types, in the order of the rows given."""
+
+    name: str
+    columns: dict[str, str]
+
+    def insert(self) -> str:
+        """One statement for any number of rows."""
+        arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(self.columns.values(), 1))
+        return f"INSERT INTO leads.{self.name} ({', '.join(self.columns)}) SELECT * FROM unnest({arrays})"  # noqa: S608
+
+
+LEAD = Table(
+    "lead",
+    {
+        "account_id": "bigint",
+        "id": "bigint",
+        "version": "int",
+        "fields": "jsonb",
+        "clocks": "jsonb",
+        "email": "text",
+        "phone": "text",
+        "status": "text",
+        "created_at": "timestamptz",
+        "updated_at": "timestamptz",
+    },
+)
+LINK = Table(
+    "link",
+    {
+        "account_id": "bigint",
+        "owner": "text",
+        "external_id": "text",
+        "lead_id": "bigint",
+        "base": "jsonb",
+        "seen_at": "timestamptz",
+    },
+)
+HISTORY = Table(
+    "history",
+    {
+        "account_id": "bigint",
+        "lead_id": "bigint",
+        "version": "int",
+        "at": "timestamptz",
+        "event_id": "uuid",
+        "source": "text",
+        "actor": "text",
+        "changes": "jsonb",
+    },
+)
+INBOX = Table(
+    "inbox",
+    {"account_id": "bigint", "event_id": "uuid", "outcome": "text", "lead_id": "bigint", "handled_at": "timestamptz"},
+)
+ISSUE = Table(
+    "import_issue",
+    {
+        "account_id": "bigint",
+        "import_id": "uuid",
+        "event_id": "uuid",
+        "field": "text",
+        "position": "bigint",
+        "severity": "text",
+        "code": "text",
+        "message": "text",
+        "external_id": "text",
+    },
+)
+
+
+async def append(connection: asyncpg.Connection, table: Table, rows: Sequence[tuple[Any, ...]], *, copy: bool) -> None:
+    """Add rows. ``copy`` says whether this role may COPY (see MAY_COPY)."""
+    if not rows:
+        return
+    if copy and len(rows) >= _COPY_FROM_ROWS:
+        await connection.copy_records_to_table(
+            table.name, schema_name="leads", columns=tuple(table.columns), records=rows
+        )
+    else:
+        await connection.execute(table.insert(), *zip(*rows, strict=True))

@@ -1,0 +1,56 @@
+"""The transformer, wired by hand."""
+
+import asyncio
+from datetime import timedelta
+
+import asyncpg
+import structlog
+from aiohttp import web
+
+from hub.bus import open_bus
+from hub.bus.protocol import ConsumerOptions
+from hub.contracts.topology import TRANSFORMER
+from hub.runtime import Service
+from hub.store.outbox import Outbox
+from hub.store.pool import open_pool
+from transformer.adapters import queries
+from transformer.adapters.directory import Directory
+from transformer.handlers import Transformer
+from transformer.settings import TransformerSettings
+
+_log = structlog.get_logger()
+_PURGE_SECONDS = 600
+
+
+async def build(service: Service, settings: TransformerSettings) -> web.Application | None:
+    """Open what the service needs, start consuming and relaying."""
+    pool = await service.resources.enter_async_context(
+        await open_pool(settings.database_url, "hub_transformer", max_size=settings.db_pool_size)
+    )
+    bus = open_bus(settings.effective_bus_url, name="transformer")
+    await bus.connect()
+    service.resources.push_async_callback(bus.close)
+    outbox = Outbox(pool, "leads.outbox")
+    transformer = Transformer(pool, outbox, Directory(pool))
+    service.background(outbox.relay(bus), "outbox relay")
+    service.background(_purge(pool, settings.inbox_days), "inbox purge")
+    options = ConsumerOptions(concurrency=settings.batches_in_hand)
+    subscription = await bus.consume(TRANSFORMER, transformer.handle, options)
+    service.resources.push_async_callback(subscription.stop)
+    service.checks["database"] = lambda: _answers(pool)
+    service.checks["bus"] = bus.healthy
+    return None
+
+
+async def _answers(pool: asyncpg.Pool) -> bool:
+    return bool(await pool.fetchval("SELECT true"))
+
+
+async def _purge(pool: asyncpg.Pool, days: int) -> None:
+    while True:
+        await asyncio.sleep(_PURGE_SECONDS)
+        try:
+            while (await pool.execute(queries.FORGET_HANDLED, timedelta(days=days))) != "DELETE 0":
+                pass
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            _log.warning("transformer.purge_waits", error=str(error))

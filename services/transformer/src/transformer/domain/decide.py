@@ -1,0 +1,191 @@
+"""A batch of translated events, against what is stored: the plan. Pure, so that a dry run is the real thing."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from hub.contracts import events as e
+from hub.contracts.cloudevents import Event
+from hub.contracts.ids import rfc3339
+from hub.contracts.records import lead_document
+from hub.leads.merge import Changes, Merged, first_version, merge, remote_changes
+from transformer.domain.identity import Index, LeadKey, Link, find
+from transformer.domain.incoming import Incoming, Rejected
+from transformer.domain.plan import IssueRow, LeadState, LinkRow, Plan
+
+SOURCE = "transformer"
+_DEFAULTS = {"status": "new"}  # no clock: whatever anybody says wins over it
+
+
+@dataclass(slots=True)
+class Known:
+    """What the store says about the batch's leads."""
+
+    index: Index = field(default_factory=Index)
+    leads: dict[LeadKey, LeadState] = field(default_factory=dict)
+
+
+class Decider:
+    """Works through one batch in order; earlier events of the batch are seen by later ones."""
+
+    def __init__(self, known: Known, new_lead_id: Callable[[], int], now: datetime) -> None:
+        self._index = known.index
+        self._leads = known.leads
+        self._fields_of: dict[LeadKey, Mapping[str, Any]] = {key: lead.fields for key, lead in known.leads.items()}
+        self._new_lead_id = new_lead_id
+        self._now = now
+        self._now_text = rfc3339(now)
+        self.plan = Plan()
+
+    def decide(self, batch: Sequence[Incoming | Rejected]) -> Plan:
+        """The plan for all of them."""
+        for item in batch:
+            if isinstance(item, Rejected):
+                self._reject(item)
+            elif item.kind == "synced":
+                self._synced(item)
+            else:
+                self._write(item)
+        return self.plan
+
+    def _write(self, item: Incoming) -> None:
+        lead_id = find(item, self._index, self._fields_of)
+        if lead_id is None:
+            if item.must_exist:
+                message = f"there is no lead {item.lead_id}"
+                self._reject(Rejected(item.event, "NOT_FOUND", message, item.origin, item.actor, item.external_id))
+                return
+            self._create(item)
+            return
+        lead = self._leads[item.account_id, lead_id]
+        writes = self._changed_at_source(item)
+        self._remember_link(item, lead_id)
+        merged = merge(lead.fields, lead.clocks, writes, item.clock)
+        if merged.advanced:
+            lead.clocks = merged.clocks
+            self.plan.leads[lead.account_id, lead_id] = lead
+        if merged.changes:
+            self._new_version(item, lead, merged)
+            self._tell(item, lead, merged.changes)
+        if item.kind == "enrollment":
+            self._enroll(item, lead)
+        self._account_for(item, "updated" if merged.changes else "unchanged", lead_id)
+
+    def _create(self, item: Incoming) -> None:
+        lead_id = self._new_lead_id()
+        lead = LeadState(item.account_id, lead_id, 0, {}, {}, self._now, self._now, is_new=True)
+        merged = first_version(_DEFAULTS, item.fields, item.clock)
+        lead.clocks = merged.clocks
+        self._leads[item.account_id, lead_id] = self.plan.leads[item.account_id, lead_id] = lead
+        self._new_version(item, lead, merged)
+        self._remember_link(item, lead_id)
+        data = {
+            "lead": self._document(lead),
+            "fields_changed": list(merged.changes),
+            "origin": item.origin,
+            "actor": item.actor,
+        }
+        self._emit(item.event, e.LEAD_CREATED, f"lead/{lead_id}", data)
+        self._account_for(item, "created", lead_id)
+
+    def _changed_at_source(self, item: Incoming) -> dict[str, Any]:
+        if item.external_id is None:
+            return item.fields
+        link = self._index.links.get((item.account_id, item.owner, item.external_id))
+        return remote_changes(item.fields, link.base, link.sending or {}) if link else item.fields
+
+    def _remember_link(self, item: Incoming, lead_id: int) -> None:
+        if item.external_id is None:
+            return
+        key = (item.account_id, item.owner, item.external_id)
+        heard = item.heard / 1e6
+        link = self._index.links.get(key)
+        if link is None:
+            self._index.links[key] = Link(lead_id, item.fields, heard)
+            self.plan.new_links[key] = LinkRow(lead_id, item.fields, datetime.fromtimestamp(heard, UTC))
+            return
+        late = item.kind == "synced" and heard < link.seen_at  # the source was seen after we wrote to it
+        base = {**item.fields, **link.base} if late else {**link.base, **item.fields}
+        if base == link.base and link.is_stored:
+            return
+        rows = self.plan.new_links if key in self.plan.new_links else self.plan.links
+        link.base, link.seen_at, link.is_stored = base, max(link.seen_at, heard), True
+        rows[key] = LinkRow(link.lead_id, base, datetime.fromtimestamp(link.seen_at, UTC))
+
+    def _new_version(self, item: Incoming, lead: LeadState, merged: Merged) -> None:
+        lead.version += 1
+        lead.fields, lead.updated_at = merged.fields, self._now
+        self._fields_of[lead.account_id, lead.id] = merged.fields
+        self._index.note(lead.account_id, lead.id, item.email, item.phone)
+        actor: str = item.actor["user"]
+        self.plan.history.append(
+            (lead.account_id, lead.id, lead.version, self._now, item.event.id, item.owner, actor, merged.changes)
+        )
+
+    def _tell(self, item: Incoming, lead: LeadState, changes: Changes) -> None:
+        data = {
+            "lead": self._document(lead),
+            "fields_changed": list(changes),
+            "changes": [{"field": name, "from": old, "to": new} for name, (old, new, _) in changes.items()],
+            "origin": item.origin,
+            "actor": item.actor,
+        }
+        self._emit(item.event, e.LEAD_UPDATED, f"lead/{lead.id}", data)
+
+    def _enroll(self, item: Incoming, lead: LeadState) -> None:
+        self.plan.enrollments.append(item)
+        data = {name: item.event.data.get(name) for name in ("enrollment_id", "plan", "effective_date", "premium")}
+        data |= {"details": item.event.data.get("details") or {}, "lead": self._document(lead), "actor": item.actor}
+        self._emit(item.event, e.ENROLLMENT_COMPLETED, f"lead/{lead.id}", data)
+
+    def _synced(self, item: Incoming) -> None:
+        assert item.lead_id is not None
+        self._remember_link(item, item.lead_id)
+        self.plan.inbox.append((item.account_id, item.event.id, "linked", item.lead_id, self._now))
+
+    def _reject(self, item: Rejected) -> None:
+        data = {"origin": item.origin, "actor": item.actor, "external_id": item.external_id, "code": item.code}
+        data |= {"message": item.message, "field": item.field}
+        self._emit(item.event, e.LEAD_REJECTED, item.event.subject, data)
+        self.plan.inbox.append((item.event.account_id, item.event.id, "rejected", None, self._now))
+        self._count(item.event.account_id, item.origin.get("import_id"), "rejected")
+        self._issue(item.event, item.origin, "rejected", item.field or "", item.code, item.message, item.external_id)
+
+    def _account_for(self, item: Incoming, outcome: str, lead_id: int) -> None:
+        self.plan.inbox.append((item.account_id, item.event.id, outcome, lead_id, self._now))
+        self._count(item.account_id, item.import_id, outcome)
+        for doubt in item.doubts:
+            self._issue(item.event, item.origin, "warning", doubt.field, doubt.code, doubt.message, item.external_id)
+
+    def _count(self, account_id: int, import_id: str | None, outcome: str) -> None:
+        if import_id is not None:
+            counts = self.plan.progress.setdefault((account_id, import_id), {})
+            counts[outcome] = counts.get(outcome, 0) + 1
+
+    def _issue(
+        self, event: Event, origin: dict[str, Any], severity: str, field: str, code: str, message: str, external_id: str | None
+    ) -> None:
+        import_id = origin.get("import_id")
+        if import_id is not None:
+            position = int(origin.get("index") or 0)
+            row = IssueRow(event.account_id, import_id, event.id, field, position, severity, code, message, external_id)
+            self.plan.issues.append(row)
+
+    def _emit(self, cause: Event, kind: str, subject: str, data: dict[str, Any]) -> None:
+        event = Event(
+            kind,
+            cause.account_id,
+            subject,
+            data,
+            SOURCE,
+            time=self._now_text,
+            causation_id=cause.id,
+            traceparent=cause.traceparent,
+        )
+        self.plan.events.append(event)
+
+    def _document(self, lead: LeadState) -> dict[str, Any]:
+        created = self._now_text if lead.is_new else rfc3339(lead.created_at)
+        return lead_document(lead.id, lead.version, lead.fields, created, self._now_text if lead.updated_at is self._now else rfc3339(lead.updated_at))
+

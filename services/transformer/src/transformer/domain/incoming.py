@@ -1,0 +1,63 @@
+"""What an event asks of a lead, in one shape whatever the event was."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from hub.contracts.cloudevents import Event
+from hub.contracts.connector import FieldMap
+from hub.leads.clocks import Clock
+from hub.leads.normalise import Doubt
+
+Kind = Literal["write", "enrollment", "synced"]
+
+
+@dataclass(slots=True)
+class Incoming:
+    """One event, translated: whose lead it may be, and what it writes."""
+
+    event: Event
+    account_id: int
+    kind: Kind
+    owner: str
+    heard: int  # when the event was stamped, microseconds
+    clock: Clock  # when its values were written at their source
+    fields: dict[str, Any]
+    origin: dict[str, Any]
+    actor: dict[str, Any]
+    external_id: str | None = None
+    lead_id: int | None = None
+    must_exist: bool = False
+    connection_id: int | None = None
+    email: str | None = None
+    phone: str | None = None
+    doubts: tuple[Doubt, ...] = ()
+
+    @property
+    def import_id(self) -> str | None:
+        """The import that the record belongs to, if any."""
+        return self.origin.get("import_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record that cannot become a lead, and why. It is skipped and listed, never retried."""
+
+    event: Event
+    code: str
+    message: str
+    origin: dict[str, Any]
+    actor: dict[str, Any]
+    external_id: str | None = None
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What translation needs to know of accounts and connections; read before, so that translation is pure."""
+
+    regions: Mapping[int, str] = field(default_factory=dict)
+    field_maps: Mapping[tuple[int, int], FieldMap] = field(default_factory=dict)  # by (account, connection)
+
+
+Translate = Callable[[Event, Context], Incoming | Rejected]

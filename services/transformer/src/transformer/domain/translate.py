@@ -1,0 +1,148 @@
+"""From events to what they ask of a lead: one function per event type, listed in ``transformer.handlers``."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from hub.contracts import events as e
+from hub.contracts.cloudevents import Event
+from hub.contracts.errors import Invalid
+from hub.contracts.records import CUSTOM_PREFIX, MAX_CUSTOM_FIELDS
+from hub.leads.clocks import Clock, micros
+from hub.leads.normalise import Doubt, normalise
+from transformer.domain.incoming import Context, Incoming, Rejected
+
+_TRUSTED_SOURCES = frozenset({"gateway", "sync-worker"})  # they validated the record with the same model already
+
+
+def lead_received(event: Event, context: Context) -> Incoming | Rejected:
+    """A record by import, API or bus. Raises Invalid when an outside publisher broke the contract."""
+    data = event.data if event.source in _TRUSTED_SOURCES else _validated(event)
+    origin, actor, external_id = data["origin"], data["actor"], data.get("external_id")
+    fields = _flat(data["fields"])
+    if len(fields) > MAX_CUSTOM_FIELDS + 20:
+        return Rejected(event, "TOO_MANY_FIELDS", "the record has too many fields", origin, actor, external_id)
+    normal = normalise(fields, context.regions.get(event.account_id, "US"))
+    lead_id = data.get("lead_id")
+    if lead_id is None and external_id is None and not any(value is not None for value in normal.fields.values()):
+        return Rejected(event, "EMPTY_RECORD", "the record says nothing about a lead", origin, actor)
+    owner = f"{origin['kind']}/{origin['source']}"
+    return Incoming(
+        event=event,
+        account_id=event.account_id,
+        kind="write",
+        owner=owner,
+        heard=(heard := micros(event.time)),
+        clock=_clock(heard, data.get("observed_at"), owner),
+        fields=normal.fields,
+        origin=origin,
+        actor=actor,
+        external_id=external_id,
+        lead_id=lead_id,
+        must_exist=lead_id is not None,
+        email=normal.email,
+        phone=normal.phone,
+        doubts=normal.doubts,
+    )
+
+
+def crm_record_received(event: Event, context: Context) -> Incoming | Rejected:
+    """A CRM's own record: its connector's mapping says what it means."""
+    data = event.data
+    connection_id: int = data["connection_id"]
+    origin = {"kind": "crm", "source": data["crm_type"], "connection_id": connection_id}
+    actor, record_id = data["actor"], data["record_id"]
+    field_map = context.field_maps.get((event.account_id, connection_id))
+    if field_map is None:
+        return Rejected(event, "UNKNOWN_CONNECTION", "the connection is gone", origin, actor, record_id)
+    mapped = field_map.inbound(data["record"])
+    normal = normalise(mapped.registers, context.regions.get(event.account_id, "US"))
+    owner = f"crm/{connection_id}"
+    return Incoming(
+        event=event,
+        account_id=event.account_id,
+        kind="write",
+        owner=owner,
+        heard=(heard := micros(event.time)),
+        clock=_clock(heard, data.get("observed_at"), owner),
+        fields=normal.fields,
+        origin=origin,
+        actor=actor,
+        external_id=record_id,
+        lead_id=mapped.lead_id,
+        connection_id=connection_id,
+        email=normal.email,
+        phone=normal.phone,
+        doubts=normal.doubts + tuple(Doubt(p.field, p.code, p.message) for p in mapped.problems),
+    )
+
+
+def enrollment_received(event: Event, _context: Context) -> Incoming:
+    """An enrolment: the lead's status becomes ``enrolled``."""
+    data = e.EnrollmentReceived.model_validate(event.data) if event.source not in _TRUSTED_SOURCES else None
+    lead_id: int = data.lead_id if data else event.data["lead_id"]
+    actor = event.data.get("actor") or {"user": event.source}
+    owner = f"api/{event.source}"
+    return Incoming(
+        event=event,
+        account_id=event.account_id,
+        kind="enrollment",
+        owner=owner,
+        heard=(heard := micros(event.time)),
+        clock=(heard, owner),
+        fields={"status": "enrolled"},
+        origin={"kind": "api", "source": event.source},
+        actor=actor,
+        lead_id=lead_id,
+        must_exist=True,
+    )
+
+
+def lead_synced(event: Event, _context: Context) -> Incoming:
+    """A CRM took the lead's values: remember which record it is there, and what it holds now."""
+    data = event.data
+    connection_id: int = data["connection_id"]
+    owner = f"crm/{connection_id}"
+    return Incoming(
+        event=event,
+        account_id=event.account_id,
+        kind="synced",
+        owner=owner,
+        heard=(heard := micros(event.time)),
+        clock=(heard, owner),
+        fields=data["base"],
+        origin={"kind": "crm", "source": data["crm_type"], "connection_id": connection_id},
+        actor=data.get("actor") or {"user": "system"},
+        external_id=data["external_id"],
+        lead_id=data["lead_id"],
+        must_exist=True,
+        connection_id=connection_id,
+    )
+
+
+def _validated(event: Event) -> dict[str, Any]:
+    try:
+        return e.LeadReceived.model_validate(event.data).model_dump(mode="json", exclude_unset=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise Invalid(f"{place}: {first['msg']}", field=place) from error
+
+
+def _flat(fields: dict[str, Any]) -> dict[str, Any]:
+    custom = fields.get("custom_fields")
+    if custom is None:
+        return fields
+    flat = fields | {CUSTOM_PREFIX + name: value for name, value in custom.items()}
+    del flat["custom_fields"]
+    return flat
+
+
+def _clock(heard: int, observed_at: str | None, owner: str) -> Clock:
+    """When the values were written: what the source says, but never later than when we heard of it."""
+    if observed_at is None:
+        return heard, owner
+    try:
+        return min(micros(observed_at), heard), owner
+    except ValueError:
+        return heard, owner
