@@ -41,6 +41,7 @@ _EXPLAINED: tuple[tuple[type[BaseException], str, str], ...] = (
         "A stored secret cannot be read: ",
         "Is HUB_KEYRING_FILE the ring that this database was sealed with?",
     ),
+    (ModuleNotFoundError, "", ""),
     (NotReady, "", "The last lines of the log usually say why."),
     (
         ConnectionRefusedError,

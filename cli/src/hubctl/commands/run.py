@@ -1,5 +1,54 @@
-"""``hubctl run``: the whole hub on this machine."""
+"""``hubctl run``: the whole hub on this machine, with a simulated CRM and sample leads."""
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+
+import typer
+
+from hubctl.console import done, err
+from hubctl.demo.show import perform
+from hubctl.demo.stage import Stage, alone
+from hubctl.problems import Problem
 
 
-def run() -> None:
-    """Start."""
+def run(
+    bus: str = typer.Option("embedded", help="embedded (in PostgreSQL) or rabbitmq (a private node)."),
+    folder: Path = typer.Option(Path(".local"), help="Where data and logs are kept."),  # noqa: B008
+    port: int = typer.Option(8080, help="The gateway's port; the next free one when it is taken."),
+    stay: bool = typer.Option(True, "--stay/--once", help="Stay until Ctrl-C, or stop after the summary."),
+) -> None:
+    """Start everything here: PostgreSQL, bus, five services, a simulated CRM; sample leads flow both ways."""
+    if bus not in ("embedded", "rabbitmq"):
+        raise Problem(f"There is no bus {bus!r}.", "Use embedded or rabbitmq.")
+    began = time.monotonic()
+    signal.signal(signal.SIGTERM, _interrupt)
+    with alone(folder):
+        stage = Stage(folder, "rabbitmq" if bus == "rabbitmq" else "embedded", port)
+        try:
+            _start(stage)
+            asyncio.run(perform(stage, began, stay=stay))
+        except KeyboardInterrupt:
+            err.print()
+        finally:
+            with err.status("stopping …"):
+                stage.stop()
+            done(f"stopped; data stays in {folder}")
+
+
+def _start(stage: Stage) -> None:
+    servers = "PostgreSQL and RabbitMQ" if stage.hub.rabbitmq else "PostgreSQL"
+    with err.status(f"starting {servers}, migrating …"):
+        stage.hub.start_servers()
+    done(f"{servers}: newest schema, key ring in place")
+    with err.status("starting the services and a simulated CRM …"):
+        stage.hub.start()
+        stage.start_crm()
+    stage.write_environment()
+    done(f"ready: {', '.join(sorted(stage.hub.services))}, and a custom CRM")
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

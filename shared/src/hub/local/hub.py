@@ -81,9 +81,7 @@ class LocalHub:
         """Start servers, migrate, start services, and wait until all are ready. Raises NotReady and stops otherwise."""
         try:
             self.start_servers()
-            for name in self.services:
-                self._keeper.start(name)
-            self.wait_ready(within)
+            self.start_services(within)
         except BaseException:
             self.stop()
             raise
@@ -96,6 +94,12 @@ class LocalHub:
             if name in self._programs:
                 self._keeper.start(name)
         asyncio.run(_ensure_database(self.postgres.url, self.database_url))
+
+    def start_services(self, within: float = 90.0) -> None:
+        """Start all services and wait until they are ready."""
+        for name in self.services:
+            self._keeper.start(name)
+        self.wait_ready(within)
 
     def wait_ready(self, within: float = 90.0, services: Sequence[str] | None = None) -> None:
         """Wait until services (all unless named) say that they and what they depend on are ready."""

