@@ -1,0 +1,77 @@
+"""A connection made usable: its connector's client, mapping and retry policy."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from hub.contracts.connector import ClientSettings, Connector, CrmClient, FieldMap
+from hub.contracts.errors import HubError
+from hub.registry import CONNECTORS
+from hub.vault import Vault
+from hub.vault.vault import Unreadable
+from sync_worker.adapters import queries
+from sync_worker.adapters.targets import Place
+from sync_worker.domain.policy import RetryPolicy, read_policy
+
+
+class Unusable(Exception):
+    """The connection cannot be worked: gone, not connected, or its configuration or credentials cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One connection's line to its CRM."""
+
+    place: Place
+    crm_type: str
+    connector: Connector
+    client: CrmClient
+    mapping: FieldMap
+    policy: RetryPolicy
+    changed_at: datetime  # of the connection's row: a different one asks for a new line
+
+
+class Lines:
+    """Opens lines, and marks connections whose key was refused."""
+
+    def __init__(self, pool: asyncpg.Pool, vault: Vault, egress_allow: str, connections: int, timeout: float) -> None:
+        self._pool = pool
+        self._vault = vault
+        self._allow = tuple(part.strip() for part in egress_allow.split(",") if part.strip())
+        self._connections, self._timeout = connections, timeout
+
+    async def open(self, place: Place) -> Line:
+        """The line of a connection. Raises Unusable with the reason."""
+        row = await self._pool.fetchrow(queries.CONNECTION, place.account_id, place.connection_id)
+        if row is None or row["status"] != "connected":
+            raise Unusable("not connected")
+        connector = CONNECTORS.get(row["crm_type"])
+        if connector is None:
+            raise Unusable(f"there is no connector for {row['crm_type']}")
+        settings = ClientSettings(
+            config=row["config"],
+            credentials=await self._credentials(place, row["credentials"]),
+            egress_allow=self._allow,
+            connections=self._connections,
+            timeout=self._timeout,
+        )
+        try:
+            mapping, client = connector.mapping(row["config"]), connector.client(settings)
+        except (HubError, ValueError) as error:
+            raise Unusable(f"the configuration cannot be used: {error}") from error
+        policy = read_policy(row["config"])
+        return Line(place, row["crm_type"], connector, client, mapping, policy, row["updated_at"])
+
+    async def refuse(self, line: Line) -> None:
+        """The CRM refuses the credentials: needs_reauth, unless they were changed since the line was opened."""
+        key = (line.place.account_id, line.place.connection_id)
+        await self._pool.execute(queries.NEEDS_REAUTH, *key, line.changed_at)
+
+    async def _credentials(self, place: Place, sealed: bytes | None) -> bytes:
+        if sealed is None:
+            raise Unusable("there are no credentials")
+        try:
+            return await self._vault.open(place.account_id, f"connection:{place.connection_id}:credentials", sealed)
+        except Unreadable as error:
+            raise Unusable(f"the credentials cannot be read: {error}") from error

@@ -1,0 +1,131 @@
+"""Every statement of sync-worker. Each works on a batch, and locks rows in key order: batches cannot deadlock."""
+
+# Leads changed: raise what their connections should have. Duplicates and older versions change nothing. A row that is
+# waiting keeps its time; one that was in sync or given up on is due at once, with a clean slate.
+RAISE = """
+    INSERT INTO sync.target AS t (account_id, connection_id, lead_id, desired_version)
+    SELECT c.account_id, c.id, e.lead_id, e.version
+    FROM (
+        SELECT account_id, lead_id, max(version) AS version
+        FROM unnest($1::bigint[], $2::bigint[], $3::int[]) AS u (account_id, lead_id, version)
+        GROUP BY account_id, lead_id
+    ) e
+    JOIN control.connection c ON c.account_id = e.account_id AND c.status <> 'disconnected'
+    ORDER BY c.account_id, c.id, e.lead_id
+    ON CONFLICT (account_id, connection_id, lead_id) DO UPDATE SET
+        desired_version = EXCLUDED.desired_version,
+        desired_at = CASE WHEN t.state = 'due' AND t.claim IS NULL THEN t.desired_at ELSE now() END,
+        attempts = CASE WHEN t.state = 'due' THEN t.attempts ELSE 0 END,
+        next_attempt_at = CASE WHEN t.state = 'due' THEN t.next_attempt_at ELSE now() END,
+        state = 'due'
+    WHERE t.desired_version < EXCLUDED.desired_version
+    RETURNING t.account_id, t.connection_id"""
+
+# A connection was made (or made again): everything there is should be there, given-up leads included. In slices by id.
+SEED = """
+    WITH slice AS (
+        SELECT l.id, l.version FROM leads.lead l
+        WHERE l.account_id = $1 AND l.id > $3
+          AND EXISTS (SELECT FROM control.connection c
+                      WHERE c.account_id = $1 AND c.id = $2 AND c.status <> 'disconnected')
+        ORDER BY l.id LIMIT $4
+    ), raised AS (
+        INSERT INTO sync.target AS t (account_id, connection_id, lead_id, desired_version)
+        SELECT $1, $2, id, version FROM slice ORDER BY id
+        ON CONFLICT (account_id, connection_id, lead_id) DO UPDATE SET
+            desired_version = greatest(t.desired_version, EXCLUDED.desired_version),
+            desired_at = CASE WHEN t.state = 'due' THEN t.desired_at ELSE now() END,
+            attempts = 0,
+            next_attempt_at = now(),
+            state = 'due'
+        WHERE t.state <> 'in_sync' OR t.desired_version < EXCLUDED.desired_version
+    )
+    SELECT max(id) FROM slice"""
+
+# Take due rows in hand and read everything that decides about them. A row whose record is not known gets its
+# create intent here, before any call is made; ``create_in_doubt`` says that an earlier claim left one behind.
+# While claimed, a row's next_attempt_at is the lease's end: so the index of due rows never leads through rows in hand.
+CLAIM = """
+    WITH due AS (
+        SELECT lead_id, desired_version, desired_at, external_id, base, pushed_at, intent, attempts
+        FROM sync.target
+        WHERE account_id = $1 AND connection_id = $2 AND state = 'due' AND next_attempt_at <= now()
+          AND (claimed_until IS NULL OR claimed_until <= now())
+        ORDER BY next_attempt_at LIMIT $3
+        FOR UPDATE SKIP LOCKED
+    ), known AS (
+        SELECT due.*, link.external_id AS linked_id, link.base AS seen, link.seen_at
+        FROM due
+        LEFT JOIN LATERAL (
+            SELECT external_id, base, seen_at FROM leads.link
+            WHERE account_id = $1 AND lead_id = due.lead_id AND owner = 'crm/' || $2::bigint
+            ORDER BY external_id = due.external_id DESC NULLS LAST, seen_at, external_id LIMIT 1
+        ) link ON true
+    ), claimed AS (
+        UPDATE sync.target t SET
+            claim = $4,
+            claimed_until = now() + $5::float8 * interval '1 second',
+            next_attempt_at = now() + $5::float8 * interval '1 second',
+            intent = CASE WHEN coalesce(known.external_id, known.linked_id) IS NULL THEN coalesce(t.intent, now()) END
+        FROM known
+        WHERE t.account_id = $1 AND t.connection_id = $2 AND t.lead_id = known.lead_id
+    )
+    SELECT known.lead_id, known.desired_version, coalesce(known.external_id, known.linked_id) AS external_id,
+           known.base, known.pushed_at, known.seen, known.seen_at, known.intent IS NOT NULL AS create_in_doubt,
+           known.attempts, extract(epoch FROM now() - known.desired_at)::float8 * 1000 AS waited_ms,
+           lead.version, lead.fields
+    FROM known LEFT JOIN leads.lead ON lead.account_id = $1 AND lead.id = known.lead_id"""
+
+# Enact results. The claim fences: a row that another worker has taken since is left to it. Null leaves a column alone.
+SETTLE = """
+    WITH result AS (
+        SELECT * FROM unnest($3::bigint[], $4::uuid[], $5::text[], $6::int[], $7::float8[], $8::int[], $9::text[],
+                             $10::jsonb[], $11::bool[], $12::jsonb[])
+            AS r (lead_id, claim, state, attempts, delay, version, external_id, base, create_settled, error)
+    ), held AS (
+        SELECT t.lead_id FROM sync.target t JOIN result r ON r.lead_id = t.lead_id AND r.claim = t.claim
+        WHERE t.account_id = $1 AND t.connection_id = $2
+        ORDER BY t.lead_id FOR UPDATE OF t
+    )
+    UPDATE sync.target t SET
+        state = CASE WHEN r.state = 'in_sync' AND t.desired_version > r.version THEN 'due' ELSE r.state END,
+        attempts = r.attempts,
+        next_attempt_at = now() + r.delay * interval '1 second',
+        pushed_version = coalesce(r.version, t.pushed_version),
+        pushed_at = CASE WHEN r.base IS NULL THEN t.pushed_at ELSE now() END,
+        base = coalesce(r.base, t.base),
+        external_id = coalesce(r.external_id, t.external_id),
+        intent = CASE WHEN r.create_settled THEN NULL ELSE coalesce(t.intent, now()) END,
+        last_error = CASE WHEN r.state = 'in_sync' THEN NULL ELSE coalesce(r.error, t.last_error) END,
+        claim = NULL,
+        claimed_until = NULL
+    FROM held JOIN result r USING (lead_id)
+    WHERE t.account_id = $1 AND t.connection_id = $2 AND t.lead_id = held.lead_id
+    RETURNING t.lead_id, t.state"""
+
+# The day's totals, kept in the transaction that settles.
+COUNT = """
+    INSERT INTO sync.daily AS d (account_id, connection_id, day, pushed, failed, lag_ms, last_sync_at)
+    VALUES ($1, $2, (now() AT TIME ZONE 'UTC')::date, $3, $4, $5, CASE WHEN $3::bigint > 0 THEN now() END)
+    ON CONFLICT (account_id, connection_id, day) DO UPDATE SET
+        pushed = d.pushed + EXCLUDED.pushed,
+        failed = d.failed + EXCLUDED.failed,
+        lag_ms = d.lag_ms + EXCLUDED.lag_ms,
+        last_sync_at = coalesce(EXCLUDED.last_sync_at, d.last_sync_at)"""
+
+# Connections that have something to do now. One probe of the due index for each.
+WITH_WORK = """
+    SELECT c.account_id, c.id, c.updated_at FROM control.connection c
+    WHERE c.status = 'connected' AND EXISTS (
+        SELECT FROM sync.target t
+        WHERE t.account_id = c.account_id AND t.connection_id = c.id
+          AND t.state = 'due' AND t.next_attempt_at <= now())"""
+
+CONNECTION = """
+    SELECT account_id, id, crm_type, status, config, credentials, updated_at
+    FROM control.connection WHERE account_id = $1 AND id = $2"""
+
+# The CRM refuses the key: nothing more is sent until somebody gives a new one. The work stays due.
+NEEDS_REAUTH = """
+    UPDATE control.connection SET status = 'needs_reauth', updated_at = now()
+    WHERE account_id = $1 AND id = $2 AND status = 'connected' AND updated_at = $3"""

@@ -1,0 +1,114 @@
+"""``sync.target`` behind methods: what should be where, and what is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from hub.contracts.cloudevents import Event
+from hub.store.outbox import Outbox
+from sync_worker.adapters import queries
+from sync_worker.domain.plan import Claimed
+from sync_worker.domain.settlement import Settlement
+
+SEED_SLICE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A connection, by its key."""
+
+    account_id: int
+    connection_id: int
+
+
+class Targets:
+    """The table, in sync-worker's role."""
+
+    def __init__(self, pool: asyncpg.Pool, outbox: Outbox) -> None:
+        self._pool = pool
+        self._outbox = outbox
+
+    async def raise_versions(
+        self, accounts: Sequence[int], leads: Sequence[int], versions: Sequence[int]
+    ) -> set[Place]:
+        """Leads have these versions now; returns the connections that have work from it."""
+        rows = await self._pool.fetch(queries.RAISE, accounts, leads, versions)
+        return {Place(row["account_id"], row["connection_id"]) for row in rows}
+
+    async def seed(self, place: Place, after_lead: int) -> int | None:
+        """Make the next slice of an account's leads due; returns the last one's id, None when there are no more."""
+        last: int | None = await self._pool.fetchval(
+            queries.SEED, place.account_id, place.connection_id, after_lead, SEED_SLICE
+        )
+        return last
+
+    async def claim(self, place: Place, most: int, lease: float) -> list[Claimed]:
+        """Take up to ``most`` due rows in hand for ``lease`` seconds."""
+        claim = uuid4()
+        rows = await self._pool.fetch(queries.CLAIM, place.account_id, place.connection_id, most, claim, lease)
+        return [_claimed(row, claim) for row in rows]
+
+    async def settle(self, place: Place, settlements: Sequence[Settlement], events: Sequence[Event]) -> int:
+        """Enact results and say so, in one transaction. ``events`` name their lead in the subject.
+
+        Returns how many rows are due again at once (they were raised while in hand).
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            rows = await connection.fetch(queries.SETTLE, *_columns(place, settlements))
+            held = {row["lead_id"]: row["state"] for row in rows}
+            ours = [settlement for settlement in settlements if settlement.plan.claimed.lead_id in held]
+            told = [event for event in events if event.data["lead_id"] in held]
+            stored = await self._outbox.add(connection, told)
+            pushed = [settlement for settlement in ours if settlement.action]
+            failures = sum(settlement.state == "failed" for settlement in ours)
+            if pushed or failures:
+                lag = sum(settlement.plan.claimed.waited_ms + settlement.call_ms for settlement in pushed)
+                key = (place.account_id, place.connection_id)
+                await connection.execute(queries.COUNT, *key, len(pushed), failures, lag)
+        self._outbox.wake(stored)
+        return sum(
+            settlement.state == "in_sync" and held[settlement.plan.claimed.lead_id] == "due" for settlement in ours
+        )
+
+    async def with_work(self) -> dict[Place, datetime]:
+        """Connected connections that have rows due now, and when each was last changed."""
+        rows = await self._pool.fetch(queries.WITH_WORK)
+        return {Place(row["account_id"], row["id"]): row["updated_at"] for row in rows}
+
+
+def _claimed(row: asyncpg.Record, claim: UUID) -> Claimed:
+    return Claimed(
+        lead_id=row["lead_id"],
+        claim=claim,
+        desired_version=row["desired_version"],
+        version=row["version"],
+        fields=row["fields"] or {},
+        external_id=row["external_id"],
+        sent=row["base"],
+        sent_at=row["pushed_at"],
+        seen=row["seen"],
+        seen_at=row["seen_at"],
+        create_in_doubt=row["create_in_doubt"],
+        attempts=row["attempts"],
+        waited_ms=row["waited_ms"],
+    )
+
+
+def _columns(place: Place, settlements: Sequence[Settlement]) -> tuple[object, ...]:
+    return (
+        place.account_id,
+        place.connection_id,
+        [settlement.plan.claimed.lead_id for settlement in settlements],
+        [settlement.plan.claimed.claim for settlement in settlements],
+        [settlement.state for settlement in settlements],
+        [settlement.attempts for settlement in settlements],
+        [settlement.delay for settlement in settlements],
+        [settlement.pushed_version for settlement in settlements],
+        [settlement.external_id for settlement in settlements],
+        [settlement.base for settlement in settlements],
+        [settlement.create_settled for settlement in settlements],
+        [settlement.error for settlement in settlements],
+    )

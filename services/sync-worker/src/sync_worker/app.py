@@ -1,0 +1,52 @@
+"""sync-worker, wired."""
+
+from functools import partial
+
+from aiohttp import web
+
+from hub.bus import open_bus
+from hub.bus.protocol import ConsumerOptions
+from hub.contracts.topology import SYNC_WORKER
+from hub.runtime import Service
+from hub.store.outbox import Outbox
+from hub.store.pool import open_pool
+from hub.vault import Keyring, Vault
+from sync_worker.adapters.lines import Lines
+from sync_worker.adapters.targets import Targets
+from sync_worker.facts import Causes
+from sync_worker.handlers import Parts, handle
+from sync_worker.lane import Pace
+from sync_worker.lanes import Lanes
+from sync_worker.settings import SyncWorkerSettings
+
+NAME = "sync-worker"
+ROLE = "hub_sync_worker"
+
+
+async def build(service: Service, settings: SyncWorkerSettings) -> web.Application | None:
+    """Connect, start the lanes, then take events. Ends in reverse order: no more events, then what is in hand."""
+    pool = await open_pool(settings.database_url, ROLE, max_size=settings.db_pool_size, application_name=NAME)
+    service.resources.push_async_callback(pool.close)
+    bus = open_bus(settings.effective_bus_url, name=NAME)
+    await bus.connect()
+    service.resources.push_async_callback(bus.close)
+
+    outbox = Outbox(pool, "sync.outbox")
+    targets = Targets(pool, outbox)
+    causes = Causes()
+    vault = Vault(pool, Keyring.load(settings.keyring_file, settings.keyring))
+    lines = Lines(pool, vault, settings.egress_allow, settings.sync_concurrency, settings.sync_call_seconds)
+    lanes = Lanes(lines, targets, causes, Pace.of(settings), settings.sync_poll_seconds)
+    service.resources.push_async_callback(lanes.close)
+
+    service.background(outbox.relay(bus), "outbox relay")
+    service.background(lanes.poll(), "poll for due work")
+    handler = partial(handle, Parts(targets, lanes, causes))
+    subscription = await bus.consume(SYNC_WORKER, handler, ConsumerOptions())
+    service.resources.push_async_callback(subscription.stop)
+
+    async def database_answers() -> bool:
+        return bool(await pool.fetchval("SELECT true"))
+
+    service.checks |= {"database": database_answers, "bus": bus.healthy}
+    return None

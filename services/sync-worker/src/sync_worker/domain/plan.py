@@ -1,0 +1,92 @@
+"""What has to be done about one claimed lead. Pure: a dry run is this without the next step."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from hub.contracts.connector import FieldMap, PushItem
+from hub.contracts.ids import lead_external_id
+from sync_worker.domain.bases import differing, is_blank, known_base
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A due row with everything that the decision needs, as one statement read it."""
+
+    lead_id: int
+    claim: UUID
+    desired_version: int
+    version: int | None  # None: the lead is gone
+    fields: Mapping[str, Any]
+    external_id: str | None  # as the hub wrote it, else as a link says
+    sent: Mapping[str, Any]
+    sent_at: datetime | None
+    seen: Mapping[str, Any] | None
+    seen_at: datetime | None
+    create_in_doubt: bool  # an earlier claim began a create and never learnt its outcome
+    attempts: int
+    waited_ms: float  # since the oldest unpushed change was heard of, at the time of claiming
+
+
+class Step(StrEnum):
+    """What to do."""
+
+    NOTHING = "nothing"
+    CREATE = "create"
+    LOOK_UP = "look_up"  # then update what is found, else create
+    UPDATE = "update"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The decision for one lead; ``item`` is None when nothing is to be done."""
+
+    claimed: Claimed
+    step: Step
+    item: PushItem | None = None
+    sent: Mapping[str, Any] | None = None  # registers that the CRM will hold once it is done
+
+    @property
+    def email(self) -> str | None:
+        """What to look up by when the reference is not found."""
+        value = self.claimed.fields.get("email")
+        return value if isinstance(value, str) and value else None
+
+
+def plan(claimed: Claimed, mapping: FieldMap) -> Plan:
+    """Create, update what differs, look before creating twice, or leave alone."""
+    if claimed.version is None:
+        return Plan(claimed, Step.NOTHING)
+    whole = {register: value for register, value in claimed.fields.items() if not is_blank(value)}
+    if claimed.external_id is None:
+        step = Step.LOOK_UP if claimed.create_in_doubt else Step.CREATE
+        return Plan(claimed, step, _item(claimed, None, whole, mapping), whole)
+    base = known_base(claimed.sent, claimed.sent_at, claimed.seen, claimed.seen_at)
+    changed = differing(claimed.fields, base)
+    item = _item(claimed, claimed.external_id, changed, mapping)
+    if not item.fields:
+        return Plan(claimed, Step.NOTHING)
+    return Plan(claimed, Step.UPDATE, item, changed)
+
+
+def found(looked_up: Plan, external_id: str) -> Plan:
+    """The earlier create had happened: write all of the lead there, for nobody knows which version it was."""
+    assert looked_up.item
+    item = looked_up.item
+    item = PushItem(item.lead_id, external_id, item.reference, item.record, item.record)
+    return Plan(looked_up.claimed, Step.UPDATE, item, looked_up.sent)
+
+
+def new_base(done: Plan) -> dict[str, Any]:
+    """What the CRM holds after the plan was carried out."""
+    claimed = done.claimed
+    return known_base(claimed.sent, claimed.sent_at, claimed.seen, claimed.seen_at) | dict(done.sent or {})
+
+
+def _item(claimed: Claimed, external_id: str | None, changed: Mapping[str, Any], mapping: FieldMap) -> PushItem:
+    fields = mapping.outbound(changed)
+    record = mapping.outbound(claimed.fields) if external_id else fields
+    return PushItem(claimed.lead_id, external_id, lead_external_id(claimed.lead_id), fields, record)

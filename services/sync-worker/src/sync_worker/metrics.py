@@ -1,0 +1,16 @@
+"""What sync-worker measures."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+PUSHES = Counter("hub_sync_pushes_total", "Calls that wrote a lead to a CRM, by outcome.", ["crm_type", "outcome"])
+PUSH_SECONDS = Histogram("hub_sync_push_seconds", "Time of one writing call.", ["crm_type"], buckets=_SECONDS)
+LAG_SECONDS = Histogram(
+    "hub_sync_lag_seconds", "From hearing of a change to the CRM having it.", ["crm_type"], buckets=_SECONDS
+)
+SKIPPED = Counter("hub_sync_unchanged_total", "Leads that a CRM had already.", ["crm_type"])
+IN_HAND = Gauge("hub_sync_in_hand", "Leads claimed and not settled yet.")
+LANES = Gauge("hub_sync_connections_active", "Connections being worked.")
+OUTAGES = Counter("hub_sync_outages_total", "Times a CRM was found to be down.", ["crm_type"])
+REFUSED_KEYS = Counter("hub_sync_needs_reauth_total", "Times a CRM refused a connection's credentials.", ["crm_type"])
