@@ -1,6 +1,7 @@
 """How a service lives: logging, health and metrics over HTTP, background work, and an orderly end."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -27,7 +28,9 @@ def health_routes(checks: Mapping[str, Check]) -> list[web.RouteDef]:
 
     async def readyz(_request: web.Request) -> web.Response:
         results = dict(zip(checks, await asyncio.gather(*(_passes(check) for check in checks.values())), strict=True))
-        return web.json_response({"ready": all(results.values()), "checks": results}, status=200 if all(results.values()) else 503)
+        return web.json_response(
+            {"ready": all(results.values()), "checks": results}, status=200 if all(results.values()) else 503
+        )
 
     async def metrics(_request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
@@ -103,6 +106,13 @@ class Service:
     failed = False
 
 
+def _settle_memory() -> None:
+    """Batches make many short-lived objects: look for cycles rarely, and never again among what start-up made."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 Build = Callable[[Service], Awaitable[web.Application | None]]
 
 
@@ -117,6 +127,7 @@ async def live(name: str, settings: ServiceSettings, build: Build) -> int:
         app = await build(service) or web.Application()
         app.add_routes(health_routes(service.checks))
         async with serving(app, settings.http_host, settings.http_port, stop_seconds=settings.stop_seconds) as port:
+            _settle_memory()
             BUILD.labels(name).set(1)
             _log.info("service.ready", host=settings.http_host, port=port)
             await service.until_stopped()

@@ -1,4 +1,4 @@
-"""Settings every service has. Each is an environment variable ``HUB_<NAME>``; docs/settings.md is generated from here."""
+"""Settings every service has. Each is an environment variable ``HUB_<NAME>``; docs/settings.md lists them."""
 
 from typing import Literal
 
@@ -13,12 +13,15 @@ class ServiceSettings(BaseSettings):
 
     database_url: str = Field(description="PostgreSQL, `postgresql://user:password@host:port/database`.")
     bus_url: str = Field(
-        default="", description="`amqp://…` for RabbitMQ; empty or `postgresql://…` for the embedded bus in that database."
+        default="",
+        description="`amqp://…` for RabbitMQ; empty or `postgresql://…` for the embedded bus in that database.",
     )
     http_host: str = Field(default="127.0.0.1", description="Address the service listens on.")
     http_port: int = Field(default=0, ge=0, le=65535, description="Port of the API (gateway) or of health and metrics.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
-    log_format: Literal["json", "console"] = Field(default="json", description="`json` for machines, `console` for people.")
+    log_format: Literal["json", "console"] = Field(
+        default="json", description="`json` for machines, `console` for people."
+    )
     db_pool_size: int = Field(default=6, ge=1, le=50, description="Most PostgreSQL connections of one process.")
     stop_seconds: float = Field(default=20.0, gt=0, description="How long a graceful stop may take.")
     keyring_file: str = Field(default="", description="File with the vault's key ring (JSON), or …")

@@ -9,7 +9,8 @@ import structlog
 from hub.contracts import events as e
 from hub.contracts.cloudevents import Event
 from hub.contracts.errors import HubError, Outcome, dead
-from hub.store.outbox import Outbox
+from hub.store.outbox import Outbox, StoredBatch
+from hub.store.pool import Connection
 from transformer.adapters import queries, tables
 from transformer.adapters.directory import Directory
 from transformer.adapters.ids import LeadIds
@@ -17,7 +18,6 @@ from transformer.adapters.reading import load, lock
 from transformer.adapters.writing import write
 from transformer.domain.decide import Decider, Known
 from transformer.domain.incoming import Context, Incoming, Rejected, Translate
-from transformer.domain.plan import Plan
 from transformer.domain.translate import crm_record_received, enrollment_received, lead_received, lead_synced
 
 _log = structlog.get_logger()
@@ -42,7 +42,7 @@ class Transformer:
         self._may_copy: bool | None = None
 
     async def handle(self, events: Sequence[Event]) -> Mapping[str, Outcome]:
-        """Make leads of a batch. Only events that break the contract are dead; doubtful records are rejected and listed."""
+        """Make leads of a batch. Events that break the contract are dead; bad records are rejected and listed."""
         batch, outcomes = translate(events, await self._directory.context(events))
         if batch:
             await self._settle(batch)
@@ -51,24 +51,22 @@ class Transformer:
     async def _settle(self, batch: list[Incoming | Rejected]) -> None:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                plan = await self._transact(batch)
-                break
+                self._outbox.wake(await self._transact(batch))
+                return
             except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
                 # Another copy handled some of these events, or met us half-way: look again.
                 _log.info("transformer.batch_again", attempt=attempt, error=type(error).__name__)
                 if attempt == _ATTEMPTS:
                     raise
-        if plan is not None and plan.events:
-            self._outbox.wake()
 
-    async def _transact(self, batch: list[Incoming | Rejected]) -> Plan | None:
+    async def _transact(self, batch: list[Incoming | Rejected]) -> list[StoredBatch]:
         async with self._pool.acquire() as connection, connection.transaction():
             writes = [item for item in batch if isinstance(item, Incoming)]
             if writes:
                 await lock(connection, writes)
             fresh = await self._fresh(connection, batch)
             if not fresh:
-                return None
+                return []
             writes = [item for item in fresh if isinstance(item, Incoming)]
             known = await load(connection, writes) if writes else Known()
             await self._ids.reserve(connection, len(writes))
@@ -77,12 +75,9 @@ class Transformer:
             if self._may_copy is None:
                 self._may_copy = bool(await connection.fetchval(tables.MAY_COPY))
             await write(connection, plan, now, copy=self._may_copy)
-            await self._outbox.add(connection, plan.events)
-            return plan
+            return await self._outbox.add(connection, plan.events)
 
-    async def _fresh(
-        self, connection: asyncpg.Connection, batch: list[Incoming | Rejected]
-    ) -> list[Incoming | Rejected]:
+    async def _fresh(self, connection: Connection, batch: list[Incoming | Rejected]) -> list[Incoming | Rejected]:
         by_id = {item.event.id: item for item in batch}  # a batch may hold an event twice
         accounts = [item.event.account_id for item in by_id.values()]
         for row in await connection.fetch(queries.HANDLED, accounts, list(by_id)):

@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-from hub.contracts import events as e
-from hub.contracts.cloudevents import Event
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hub.contracts import events as e
+from hub.contracts.cloudevents import Event
 from transformer.domain.decide import Decider, Known
 from transformer.domain.identity import Link
 from transformer.domain.incoming import Context, Incoming, Rejected
@@ -98,7 +99,12 @@ def test_a_re_imported_record_only_writes_what_changed_at_its_source() -> None:
 
 
 def test_a_clock_in_the_future_is_not_believed() -> None:
-    data = {"origin": {"kind": "api", "source": "x"}, "actor": ACTOR, "fields": {"city": "Bonn"}, "observed_at": "2999-01-01T00:00:00Z"}
+    data = {
+        "origin": {"kind": "api", "source": "x"},
+        "actor": ACTOR,
+        "fields": {"city": "Bonn"},
+        "observed_at": "2999-01-01T00:00:00Z",
+    }
     event = Event(e.LEAD_RECEIVED, 1, "lead", data, "gateway", time="2026-01-10T10:00:00Z")
     incoming = lead_received(event, Context())
     assert isinstance(incoming, Incoming)

@@ -1,9 +1,12 @@
 """Events that are committed with the data they tell of, and published afterwards, at least once."""
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import groupby
+from time import monotonic
+from typing import NamedTuple
 
 import asyncpg
 import structlog
@@ -11,58 +14,94 @@ import structlog
 from hub.bus.protocol import Publisher
 from hub.contracts.cloudevents import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Event, encode_event, join_batch
 from hub.contracts.errors import Unavailable
+from hub.store.pool import Connection
 
 _log = structlog.get_logger()
-_POLL_SECONDS = 1.0
+_SWEEP_SECONDS = 2.0
+_GRACE = "5 seconds"  # a row this young is on its way already, from the process that wrote it
 _ROWS_IN_HAND = 8
+_FRESH_AT_MOST = 64  # batches kept in memory while the broker is slow; what is beyond waits in the table
+_AWAY = (Unavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+
+
+class StoredBatch(NamedTuple):
+    """An outbox row: one encoded message body."""
+
+    id: int
+    type: str
+    body: bytes
 
 
 class Outbox:
-    """One service's outbox table. Rows are whole message bodies: up to 500 events of one type each."""
+    """One service's outbox table. Rows are whole message bodies: up to 500 events of one type each.
+
+    The process that wrote a row publishes it straight from memory; the table is read again only for rows that were
+    left behind, by a crash or by a broker that was away.
+    """
 
     def __init__(self, pool: asyncpg.Pool, table: str) -> None:
         self._pool = pool
         self._wake = asyncio.Event()
-        self._add = f"INSERT INTO {table} (type, body) SELECT * FROM unnest($1::text[], $2::bytea[])"
+        self._fresh: deque[StoredBatch] = deque()
+        self._add = f"INSERT INTO {table} (type, body) SELECT * FROM unnest($1::text[], $2::bytea[]) RETURNING id"  # noqa: S608 - a constant of ours
         # Locked rows are another copy's; a row that we publish but fail to delete is published again.
-        self._take = f"SELECT id, type, body FROM {table} ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED"
-        self._drop = f"DELETE FROM {table} WHERE id = ANY($1::bigint[])"
+        self._take = f"""SELECT id, type, body FROM {table} WHERE created_at < now() - interval '{_GRACE}'
+                         ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED"""  # noqa: S608
+        self._drop = f"DELETE FROM {table} WHERE id = ANY($1::bigint[])"  # noqa: S608
 
-    async def add(self, connection: asyncpg.Connection, events: Sequence[Event]) -> None:
-        """Store events within the caller's transaction; call ``wake`` once it has committed."""
+    async def add(self, connection: Connection, events: Sequence[Event]) -> list[StoredBatch]:
+        """Store events within the caller's transaction; hand the result to ``wake`` once that has committed."""
         if not events:
-            return
+            return []
         rows = [row for batch in _by_type(events) for row in _pack(batch)]
-        await connection.execute(self._add, [kind for kind, _ in rows], [body for _, body in rows])
+        ids = await connection.fetch(self._add, [kind for kind, _ in rows], [body for _, body in rows])
+        return [StoredBatch(row["id"], *batch) for row, batch in zip(ids, rows, strict=True)]
 
-    def wake(self) -> None:
-        """Tell the relay that rows may be waiting."""
+    def wake(self, stored: Sequence[StoredBatch]) -> None:
+        """These rows are committed: publish them now."""
+        self._fresh.extend(stored[: max(0, _FRESH_AT_MOST - len(self._fresh))])
         self._wake.set()
 
     async def relay(self, bus: Publisher) -> None:
         """Publish and delete rows for ever; a broker or database that is away is waited for."""
-        pause = _POLL_SECONDS
+        pause, swept_at = 1.0, 0.0
         while True:
             self._wake.clear()
             try:
-                while await self._relay_some(bus):
-                    pass
-                pause = _POLL_SECONDS
-            except (Unavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+                while self._fresh:
+                    await self._relay_fresh(bus)
+                if monotonic() - swept_at > _SWEEP_SECONDS:
+                    while await self._relay_left_behind(bus):
+                        pass
+                    swept_at = monotonic()
+                pause = 1.0
+            except _AWAY as error:
                 _log.warning("outbox.relay_waits", error=str(error), seconds=pause)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, 15.0)
+                pause = min(pause * 2, 10.0)
                 continue
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
+                await asyncio.wait_for(self._wake.wait(), _SWEEP_SECONDS)
 
-    async def _relay_some(self, bus: Publisher) -> int:
+    async def _relay_fresh(self, bus: Publisher) -> None:
+        rows = [self._fresh.popleft() for _ in range(min(_ROWS_IN_HAND, len(self._fresh)))]
+        await _publish(bus, rows)
+        await self._pool.execute(self._drop, [row.id for row in rows])
+
+    async def _relay_left_behind(self, bus: Publisher) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
-            rows = await connection.fetch(self._take, _ROWS_IN_HAND)
+            rows = [StoredBatch(*row) for row in await connection.fetch(self._take, _ROWS_IN_HAND)]
             if rows:
-                await asyncio.gather(*(bus.publish_batch(row["type"], row["body"]) for row in rows))
-                await connection.execute(self._drop, [row["id"] for row in rows])
+                await _publish(bus, rows)
+                await connection.execute(self._drop, [row.id for row in rows])
             return len(rows)
+
+
+async def _publish(bus: Publisher, rows: Sequence[StoredBatch]) -> None:
+    results = await asyncio.gather(*(bus.publish_batch(row.type, row.body) for row in rows), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
 
 
 def _by_type(events: Sequence[Event]) -> list[list[Event]]:

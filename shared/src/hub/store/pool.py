@@ -5,6 +5,8 @@ from typing import Any
 import asyncpg
 import orjson
 
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy  # what a statement can be run on
+
 
 def _encode_jsonb(value: Any) -> bytes:
     return b"\x01" + (value if isinstance(value, bytes) else orjson.dumps(value))

@@ -11,7 +11,9 @@ HTTP_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 AUDIT_ENTRIES = Counter("hub_audit_entries_total", "Events that reached the audit trail.", ["outcome"])
-WEBHOOK_ATTEMPTS = Counter("hub_webhook_attempts_total", "Attempts to deliver a webhook, by what came of them.", ["outcome"])
+WEBHOOK_ATTEMPTS = Counter(
+    "hub_webhook_attempts_total", "Attempts to deliver a webhook, by what came of them.", ["outcome"]
+)
 WEBHOOK_SECONDS = Histogram(
     "hub_webhook_attempt_seconds",
     "Time a subscriber took to answer.",

@@ -28,7 +28,7 @@ def clean_environment() -> Iterator[None]:
 def server_folder() -> Iterator[Path]:
     """A folder for servers' data that servers of another system user can reach too."""
     with tempfile.TemporaryDirectory(prefix="crmhub-test-") as folder:
-        Path(folder).chmod(0o755)  # noqa: S103 - PostgreSQL runs as a user of its own
+        Path(folder).chmod(0o755)
         yield Path(folder)
 
 

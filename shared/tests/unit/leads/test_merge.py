@@ -3,10 +3,11 @@
 from functools import reduce
 from typing import Any
 
-from hub.leads.clocks import Clock, micros
-from hub.leads.merge import Merged, first_version, merge, remote_changes
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hub.leads.clocks import Clock, micros
+from hub.leads.merge import Merged, first_version, merge, remote_changes
 
 NAMES = st.sampled_from(["email", "phone", "status", "custom.tier"])
 VALUES = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "a", "b"]) | st.just(1.0)

@@ -3,9 +3,10 @@
 import email_validator
 import phonenumbers
 import pytest
-from hub.leads.normalise import email, normalise, phone
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hub.leads.normalise import email, normalise, phone
 
 
 def library_email(text: str) -> str | None:
@@ -27,7 +28,9 @@ def library_phone(text: str, region: str) -> str | None:
 
 LABEL = st.text("abcxyz019-_+.", min_size=1, max_size=44)
 DOMAIN = st.lists(st.text("abcxn019-", min_size=1, max_size=42), min_size=1, max_size=5).map(".".join)
-ADDRESS = st.builds("{}@{}.{}".format, LABEL, DOMAIN, st.sampled_from(["com", "test", "local", "x", "onion", "c0m", "de"]))
+ADDRESS = st.builds(
+    "{}@{}.{}".format, LABEL, DOMAIN, st.sampled_from(["com", "test", "local", "x", "onion", "c0m", "de"])
+)
 
 
 @given(ADDRESS | st.emails() | st.text(max_size=30))

@@ -1,7 +1,6 @@
 """Lead ids in blocks: one round trip for 500 of them. Ids of a block that is not used up stay unused."""
 
-import asyncpg
-
+from hub.store.pool import Connection
 from transformer.adapters import queries
 
 _BLOCK = 500  # the sequence's INCREMENT BY
@@ -13,7 +12,7 @@ class LeadIds:
     def __init__(self) -> None:
         self._free: list[int] = []
 
-    async def reserve(self, connection: asyncpg.Connection, count: int) -> None:
+    async def reserve(self, connection: Connection, count: int) -> None:
         """Make sure that ``count`` ids can be taken."""
         while len(self._free) < count:
             first: int = await connection.fetchval(queries.NEXT_LEAD_IDS)

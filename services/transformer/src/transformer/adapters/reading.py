@@ -6,6 +6,7 @@ from zlib import crc32
 import asyncpg
 
 from hub.leads.clocks import Clock
+from hub.store.pool import Connection
 from transformer.adapters import queries
 from transformer.domain.decide import Known
 from transformer.domain.identity import LeadKey, Link, LinkKey
@@ -15,7 +16,7 @@ from transformer.domain.plan import LeadState
 _SMALL_BATCH = 20
 
 
-async def lock(connection: asyncpg.Connection, batch: Sequence[Incoming]) -> None:
+async def lock(connection: Connection, batch: Sequence[Incoming]) -> None:
     """Keep other transactions off these leads, existing or about to be, until ours ends."""
     accounts = sorted({_int4(str(item.account_id)) for item in batch})
     if len(batch) > _SMALL_BATCH:
@@ -25,7 +26,7 @@ async def lock(connection: asyncpg.Connection, batch: Sequence[Incoming]) -> Non
     await connection.execute(queries.LOCK_KEYS, sorted({_int4(key) for item in batch for key in _keys(item)}))
 
 
-async def load(connection: asyncpg.Connection, batch: Sequence[Incoming]) -> Known:
+async def load(connection: Connection, batch: Sequence[Incoming]) -> Known:
     """Everything that the decisions on this batch need; the leads' rows are locked."""
     known = Known()
     wanted: set[LeadKey] = {(item.account_id, item.lead_id) for item in batch if item.lead_id is not None}
@@ -44,7 +45,7 @@ async def load(connection: asyncpg.Connection, batch: Sequence[Incoming]) -> Kno
     return known
 
 
-async def _load_leads(connection: asyncpg.Connection, wanted: Iterable[LeadKey], known: Known) -> None:
+async def _load_leads(connection: Connection, wanted: Iterable[LeadKey], known: Known) -> None:
     for row in await connection.fetch(queries.LOAD_LEADS, *_columns(sorted(wanted), 2)):
         clocks: dict[str, Clock] = {name: (moment, owner) for name, (moment, owner) in row["clocks"].items()}
         known.leads[row["account_id"], row["id"]] = LeadState(
@@ -52,7 +53,7 @@ async def _load_leads(connection: asyncpg.Connection, wanted: Iterable[LeadKey],
         )
 
 
-async def _load_links(connection: asyncpg.Connection, batch: Sequence[Incoming], known: Known) -> None:
+async def _load_links(connection: Connection, batch: Sequence[Incoming], known: Known) -> None:
     linked = [item for item in batch if item.external_id is not None]
     keys = sorted({(item.account_id, item.owner, item.external_id or "") for item in linked})
     if keys:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
+from hub.store.pool import Connection
 
 _COPY_FROM_ROWS = 50  # below, COPY's extra round trips cost more than they save
 
@@ -87,7 +87,7 @@ ISSUE = Table(
 )
 
 
-async def append(connection: asyncpg.Connection, table: Table, rows: Sequence[tuple[Any, ...]], *, copy: bool) -> None:
+async def append(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]], *, copy: bool) -> None:
     """Add rows. ``copy`` says whether this role may COPY (see MAY_COPY)."""
     if not rows:
         return

@@ -3,13 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-import asyncpg
-
+from hub.store.pool import Connection
 from transformer.adapters import queries, tables
 from transformer.domain.plan import LeadState, Plan
 
 
-async def write(connection: asyncpg.Connection, plan: Plan, now: datetime, *, copy: bool) -> None:
+async def write(connection: Connection, plan: Plan, now: datetime, *, copy: bool) -> None:
     """Enact everything but the events (the outbox takes those) within the caller's transaction."""
     leads = plan.leads.values()
     await tables.append(connection, tables.LEAD, [_lead_row(lead) for lead in leads if lead.is_new], copy=copy)
@@ -51,7 +50,7 @@ def _matchable_phone(value: Any) -> str | None:
     return value if isinstance(value, str) and value.startswith("+") and value[1:].isdigit() else None
 
 
-async def _progress(connection: asyncpg.Connection, plan: Plan) -> None:
+async def _progress(connection: Connection, plan: Plan) -> None:
     if plan.progress:
         items = sorted(plan.progress.items())  # sorted: two copies update the same rows in the same order
         names = ("created", "updated", "unchanged", "rejected")
@@ -60,7 +59,7 @@ async def _progress(connection: asyncpg.Connection, plan: Plan) -> None:
         await connection.execute(queries.ADD_PROGRESS, accounts, imports, *counts)
 
 
-async def _enrollments(connection: asyncpg.Connection, plan: Plan, now: datetime) -> None:
+async def _enrollments(connection: Connection, plan: Plan, now: datetime) -> None:
     if plan.enrollments:
         rows = [
             (

@@ -150,27 +150,28 @@ class Decider:
         self._emit(item.event, e.LEAD_REJECTED, item.event.subject, data)
         self.plan.inbox.append((item.event.account_id, item.event.id, "rejected", None, self._now))
         self._count(item.event.account_id, item.origin.get("import_id"), "rejected")
-        self._issue(item.event, item.origin, "rejected", item.field or "", item.code, item.message, item.external_id)
+        self._issue(item, "rejected", item.field or "", item.code, item.message)
 
     def _account_for(self, item: Incoming, outcome: str, lead_id: int) -> None:
         self.plan.inbox.append((item.account_id, item.event.id, outcome, lead_id, self._now))
         self._count(item.account_id, item.import_id, outcome)
         for doubt in item.doubts:
-            self._issue(item.event, item.origin, "warning", doubt.field, doubt.code, doubt.message, item.external_id)
+            self._issue(item, "warning", doubt.field, doubt.code, doubt.message)
 
     def _count(self, account_id: int, import_id: str | None, outcome: str) -> None:
         if import_id is not None:
             counts = self.plan.progress.setdefault((account_id, import_id), {})
             counts[outcome] = counts.get(outcome, 0) + 1
 
-    def _issue(
-        self, event: Event, origin: dict[str, Any], severity: str, field: str, code: str, message: str, external_id: str | None
-    ) -> None:
-        import_id = origin.get("import_id")
+    def _issue(self, item: Incoming | Rejected, severity: str, field: str, code: str, message: str) -> None:
+        import_id = item.origin.get("import_id")
         if import_id is not None:
-            position = int(origin.get("index") or 0)
-            row = IssueRow(event.account_id, import_id, event.id, field, position, severity, code, message, external_id)
-            self.plan.issues.append(row)
+            position, event = int(item.origin.get("index") or 0), item.event
+            self.plan.issues.append(
+                IssueRow(
+                    event.account_id, import_id, event.id, field, position, severity, code, message, item.external_id
+                )
+            )
 
     def _emit(self, cause: Event, kind: str, subject: str, data: dict[str, Any]) -> None:
         event = Event(
@@ -187,5 +188,5 @@ class Decider:
 
     def _document(self, lead: LeadState) -> dict[str, Any]:
         created = self._now_text if lead.is_new else rfc3339(lead.created_at)
-        return lead_document(lead.id, lead.version, lead.fields, created, self._now_text if lead.updated_at is self._now else rfc3339(lead.updated_at))
-
+        updated = self._now_text if lead.updated_at is self._now else rfc3339(lead.updated_at)
+        return lead_document(lead.id, lead.version, lead.fields, created, updated)

@@ -57,7 +57,9 @@ def find(incoming: Incoming, index: Index, fields_of: Mapping[LeadKey, Mapping[s
     return None
 
 
-def _by_phone(incoming: Incoming, candidates: Iterable[int], fields_of: Mapping[LeadKey, Mapping[str, Any]]) -> int | None:
+def _by_phone(
+    incoming: Incoming, candidates: Iterable[int], fields_of: Mapping[LeadKey, Mapping[str, Any]]
+) -> int | None:
     for lead_id in candidates:
         fields = fields_of[incoming.account_id, lead_id]
         if fields.get("phone") != incoming.phone:

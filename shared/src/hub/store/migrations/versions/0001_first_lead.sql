@@ -92,6 +92,7 @@ CREATE TABLE control.import (
     idempotency_key text,
     created_by  text NOT NULL,
     created_at  timestamptz NOT NULL DEFAULT now(),
+    heartbeat_at timestamptz NOT NULL DEFAULT now(), -- while it is being read: whoever reads it is alive
     received_at timestamptz,
     PRIMARY KEY (account_id, id)
 );
@@ -106,15 +107,6 @@ CREATE TABLE control.import_rejection (
     message     text NOT NULL,
     external_id text,
     PRIMARY KEY (account_id, import_id, position)
-);
-
--- Webhooks whose sender may repeat them: body digest or event id, per connection.
-CREATE TABLE control.webhook_seen (
-    account_id    bigint NOT NULL,
-    connection_id bigint NOT NULL,
-    replay_key    bytea NOT NULL,
-    seen_at       timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (account_id, connection_id, replay_key)
 );
 
 -------------------------------------------------------------------------------------------------- leads
@@ -357,7 +349,7 @@ GRANT SELECT ON control.account, control.data_key, control.connection TO
     hub_gateway, hub_transformer, hub_sync_worker, hub_webhook_dispatcher;
 GRANT INSERT ON control.data_key TO hub_gateway, hub_sync_worker;
 GRANT SELECT ON control.api_key TO hub_gateway;
-GRANT SELECT, INSERT, UPDATE, DELETE ON control.import, control.import_rejection, control.webhook_seen TO hub_gateway;
+GRANT SELECT, INSERT, UPDATE, DELETE ON control.import, control.import_rejection TO hub_gateway;
 GRANT INSERT, UPDATE ON control.connection TO hub_gateway;
 GRANT UPDATE (status, credentials, updated_at) ON control.connection TO hub_sync_worker;
 
