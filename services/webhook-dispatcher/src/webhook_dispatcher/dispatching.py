@@ -104,10 +104,18 @@ class Dispatcher:
         if most <= 0:
             return False
         allowances = self._lanes.allowances(time.monotonic())
-        claimed = await self._deliveries.claim(allowances, self._lanes.usual_allowance, most)
+        claimed = await self._claim(allowances, most)
         for lane in self._lanes.fill(claimed):
             self._send_more(lane)
         return bool(claimed)
+
+    async def _claim(self, allowances: Mapping[int, int], most: int) -> list[Delivery]:
+        claiming = asyncio.ensure_future(self._deliveries.claim(allowances, self._lanes.usual_allowance, most))
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            self._untried += await claiming  # told to stop meanwhile: what was claimed is given back at once
+            raise
 
     def _send_more(self, lane: Lane) -> None:
         while not self._finishing and (delivery := lane.next()):
