@@ -1,0 +1,144 @@
+"""The transformer over a real database: what is stored, told, and not done twice."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from hub.contracts import events as e
+from hub.contracts.cloudevents import Event, decode_batch
+from hub.contracts.ids import new_id
+from hub.store.outbox import Outbox
+from hub.store.pool import open_pool
+from transformer.adapters.directory import Directory
+from transformer.handlers import Transformer
+
+ACTOR = {"user": "key demo", "ip_address": "192.0.2.1"}
+IMPORT = new_id()
+
+
+@pytest.fixture
+async def admin(database_url: str) -> AsyncIterator[asyncpg.Pool]:
+    async with await open_pool(database_url, None) as pool:
+        await pool.execute("INSERT INTO control.account (name) VALUES ('a'), ('b')")
+        yield pool
+
+
+@pytest.fixture
+async def transformer(database_url: str, admin: asyncpg.Pool) -> AsyncIterator[Transformer]:
+    async with await open_pool(database_url, "hub_transformer") as pool:
+        yield Transformer(pool, Outbox(pool, "leads.outbox"), Directory(pool))
+
+
+def received(fields: dict[str, Any], *, account: int = 1, external_id: str | None = None, index: int = 0) -> Event:
+    origin = {"kind": "import", "source": "salesforce", "import_id": IMPORT, "index": index}
+    data = {"origin": origin, "actor": ACTOR, "external_id": external_id, "fields": fields}
+    return Event(e.LEAD_RECEIVED, account, f"import/{IMPORT}", data, "gateway")
+
+
+async def told(admin: asyncpg.Pool) -> list[Event]:
+    bodies = await admin.fetch("SELECT body FROM leads.outbox ORDER BY id")
+    return [event for row in bodies for event in decode_batch(row["body"])]
+
+
+async def count(admin: asyncpg.Pool, table: str) -> int:
+    return int(await admin.fetchval(f"SELECT count(*) FROM leads.{table}"))  # noqa: S608 - a name of this file
+
+
+@pytest.mark.parametrize("size", [3, 120], ids=["by insert", "by copy"])
+async def test_a_batch_is_stored_whole_and_told(transformer: Transformer, admin: asyncpg.Pool, size: int) -> None:
+    batch = [received({"email": f"u{n}@example.com"}, external_id=f"SF-{n}", index=n) for n in range(size)]
+    assert await transformer.handle(batch) == {}
+    for table in ("lead", "link", "history", "inbox"):
+        assert await count(admin, table) == size
+    events = await told(admin)
+    assert [event.causation_id for event in events] == [event.id for event in batch]
+    progress = await admin.fetchrow("SELECT * FROM leads.import_progress")
+    assert progress is not None
+    assert progress["created"] == size
+
+
+@pytest.mark.parametrize("size", [3, 120])
+async def test_a_redelivered_batch_does_nothing(transformer: Transformer, admin: asyncpg.Pool, size: int) -> None:
+    batch = [received({"email": f"u{n}@example.com"}, external_id=f"SF-{n}") for n in range(size)]
+    await transformer.handle(batch)
+    late = received({"email": "late@example.com"})
+    await transformer.handle([*batch, late, late])
+    assert await count(admin, "lead") == size + 1
+    assert len(await told(admin)) == size + 1
+    assert await admin.fetchval("SELECT created FROM leads.import_progress") == size + 1
+
+
+async def test_copies_that_race_for_the_same_person_make_one_lead(
+    transformer: Transformer, admin: asyncpg.Pool
+) -> None:
+    batches = [
+        [received({"email": "same@example.com", "city": f"City {copy}"}, external_id=f"{copy}")]
+        + [received({"email": f"u{copy}-{n}@example.com"}) for n in range(60 * (copy % 2))]
+        for copy in range(8)
+    ]
+    await asyncio.gather(*(transformer.handle(batch) for batch in batches))
+    assert await admin.fetchval("SELECT count(*) FROM leads.lead WHERE email = 'same@example.com'") == 1
+    fields = await admin.fetchval("SELECT fields FROM leads.lead WHERE email = 'same@example.com'")
+    assert fields["city"] == "City 7", "whatever the order, the latest write is the one that stands"
+    assert await count(admin, "link") == 8
+
+
+async def test_the_same_batch_in_two_hands_is_handled_once(transformer: Transformer, admin: asyncpg.Pool) -> None:
+    batch = [received({"email": f"u{n}@example.com"}, external_id=f"SF-{n}") for n in range(30)]
+    await asyncio.gather(*(transformer.handle(batch) for _ in range(4)))
+    assert await count(admin, "lead") == 30
+    assert len(await told(admin)) == 30
+
+
+async def test_accounts_do_not_meet(transformer: Transformer, admin: asyncpg.Pool) -> None:
+    both = [received({"email": "a@example.com"}, account=account, external_id="1") for account in (1, 2)]
+    await transformer.handle(both)
+    rows = await admin.fetch("SELECT account_id, version FROM leads.lead ORDER BY 1")
+    assert [tuple(row) for row in rows] == [(1, 1), (2, 1)]
+
+
+async def test_an_update_keeps_full_history(transformer: Transformer, admin: asyncpg.Pool) -> None:
+    await transformer.handle([received({"email": "a@example.com", "city": "Bonn"}, external_id="1")])
+    changed = received({"email": "a@example.com", "city": "Köln"}, external_id="1")
+    await transformer.handle([changed])
+    row = await admin.fetchrow("SELECT * FROM leads.history WHERE version = 2")
+    assert row is not None
+    assert row["changes"] == {"city": ["Bonn", "Köln", "last_write_wins"]}
+    assert (str(row["event_id"]), row["source"], row["actor"]) == (changed.id, "import/salesforce", "key demo")
+
+
+async def test_an_event_that_breaks_its_contract_costs_only_itself(
+    transformer: Transformer, admin: asyncpg.Pool
+) -> None:
+    broken = Event(e.LEAD_RECEIVED, 1, "x", {"fields": {"email": 7}}, "partner")
+    unknown = Event("mpp.unheard.of.v1", 1, "x", {}, "partner")
+    outcomes = await transformer.handle([broken, received({"email": "a@example.com"}), unknown])
+    assert set(outcomes) == {broken.id, unknown.id}
+    assert await count(admin, "lead") == 1
+
+
+async def test_an_internal_system_may_publish_the_documented_event(
+    transformer: Transformer, admin: asyncpg.Pool
+) -> None:
+    data = {
+        "origin": {"kind": "bus", "source": "billing"},
+        "actor": {"user": "billing"},
+        "fields": {"email": "a@example.com", "custom_fields": {"tier": "gold"}},
+    }
+    assert await transformer.handle([Event(e.LEAD_RECEIVED, 1, "lead", data, "billing")]) == {}
+    assert (await admin.fetchval("SELECT fields FROM leads.lead"))["custom.tier"] == "gold"
+
+
+async def test_an_enrolment_is_stored_with_the_lead(transformer: Transformer, admin: asyncpg.Pool) -> None:
+    await transformer.handle([received({"email": "a@example.com"})])
+    lead_id = await admin.fetchval("SELECT id FROM leads.lead")
+    data = {"enrollment_id": new_id(), "lead_id": lead_id, "plan": "Gold", "details": {"tier": 1}, "actor": ACTOR}
+    enrolled = Event(e.ENROLLMENT_RECEIVED, 1, f"lead/{lead_id}", data, "gateway")
+    await transformer.handle([enrolled])
+    await transformer.handle([enrolled])
+    assert await count(admin, "enrollment") == 1
+    assert await admin.fetchval("SELECT status FROM leads.lead") == "enrolled"
+    assert {event.type for event in await told(admin)} == {e.LEAD_CREATED, e.LEAD_UPDATED, e.ENROLLMENT_COMPLETED}
