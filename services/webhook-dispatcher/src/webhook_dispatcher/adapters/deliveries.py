@@ -7,7 +7,7 @@ from datetime import timedelta
 import asyncpg
 
 from hub.contracts.ids import new_id
-from webhook_dispatcher.adapters.queries import CLAIM, PURGE, RELEASE, SCHEDULE, SETTLE, SUBSCRIBERS
+from webhook_dispatcher.adapters.queries import CLAIM, LETTERS, PURGE, RELEASE, SCHEDULE, SETTLE, SUBSCRIBERS
 from webhook_dispatcher.domain.delivery import Delivery, Payload, Result, Subscriber
 
 _PURGE_ROWS = 5000
@@ -44,9 +44,12 @@ class PostgresDeliveries:
     async def claim(self, allowances: Mapping[int, int], usual: int, most: int) -> list[Delivery]:
         """Take up to ``most`` due deliveries: per subscription its allowance (by id), or ``usual`` when it has none."""
         claim, good_until = new_id(), time.monotonic() + self._lease.total_seconds()
-        rows = await self._pool.fetch(
+        taken = await self._pool.fetch(
             CLAIM, list(allowances.keys()), list(allowances.values()), usual, most, claim, self._lease
         )
+        if not taken:
+            return []
+        letters = await self._pool.fetch(LETTERS, *zip(*taken, strict=True))
         return [
             Delivery(
                 row["account_id"],
@@ -61,7 +64,7 @@ class PostgresDeliveries:
                 row["body"],
                 row["traceparent"],
             )
-            for row in rows
+            for row in letters
         ]
 
     async def settle(self, results: Sequence[Result]) -> int:

@@ -4,13 +4,14 @@
 SUBSCRIBERS = """
 SELECT account_id, id, events FROM webhooks.subscription WHERE account_id = ANY($1::bigint[]) AND status = 'active'"""
 
-# A batch's bodies, once each, and a delivery for each subscriber. An event that was heard before meets both keys.
+# A batch's bodies, once each, and a delivery for each subscriber. An event that was heard before meets both keys; its
+# body is young again then, so that it is kept as long as the newest delivery of it.
 SCHEDULE = """
 WITH body AS (
     INSERT INTO webhooks.payload (account_id, event_id, event, body, traceparent)
     SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::bytea[], $5::text[]) AS p (account_id, event_id)
     ORDER BY account_id, event_id
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (account_id, event_id) DO UPDATE SET created_at = now()
 )
 INSERT INTO webhooks.delivery (account_id, subscription_id, event_id)
 SELECT * FROM unnest($6::bigint[], $7::bigint[], $8::uuid[]) AS d (account_id, subscription_id, event_id)
@@ -22,6 +23,7 @@ ON CONFLICT DO NOTHING"""
 #   waiting   each subscription with due rows, found by one index probe each (a "loose index scan")
 #   share     what each may take: its own allowance ($1, $2; $3 for those not named), at most its part of the $4 in all
 #   taken     its oldest due rows; rows that another process holds are stepped over
+# Rows are updated by their address: the planner cannot know that few are taken, and a join would read the whole table.
 CLAIM = """
 WITH RECURSIVE waiting AS (
     (SELECT account_id, subscription_id FROM webhooks.delivery WHERE state = 'due'
@@ -34,27 +36,32 @@ WITH RECURSIVE waiting AS (
         ORDER BY account_id, subscription_id LIMIT 1
     ) AS following
 ), share AS (
-    SELECT s.account_id, s.id, s.webhook_url, s.secret,
-           least(coalesce(known.allowance, $3), greatest($4 / count(*) OVER (), 1)) AS most
+    SELECT s.account_id, s.id, least(coalesce(known.allowance, $3), greatest($4 / count(*) OVER (), 1)) AS most
     FROM waiting
     JOIN webhooks.subscription AS s ON s.account_id = waiting.account_id AND s.id = waiting.subscription_id
     LEFT JOIN unnest($1::bigint[], $2::int[]) AS known (id, allowance) ON known.id = s.id
     WHERE s.status = 'active' AND coalesce(known.allowance, $3) > 0
     ORDER BY random() LIMIT $4
 ), taken AS (
-    SELECT share.webhook_url, share.secret, d.account_id, d.subscription_id, d.event_id
+    SELECT d.address
     FROM share CROSS JOIN LATERAL (
-        SELECT * FROM webhooks.delivery AS d
+        SELECT ctid AS address FROM webhooks.delivery AS d
         WHERE d.account_id = share.account_id AND d.subscription_id = share.id AND d.state = 'due'
           AND d.next_attempt_at <= now() AND (d.claimed_until IS NULL OR d.claimed_until < now())
         ORDER BY d.next_attempt_at LIMIT share.most FOR UPDATE SKIP LOCKED
     ) AS d
 )
-UPDATE webhooks.delivery AS d SET claim = $5, claimed_until = now() + $6
-FROM taken JOIN webhooks.payload AS p ON p.account_id = taken.account_id AND p.event_id = taken.event_id
-WHERE d.account_id = taken.account_id AND d.subscription_id = taken.subscription_id AND d.event_id = taken.event_id
-RETURNING d.account_id, d.subscription_id, d.event_id::text, d.step, taken.webhook_url, taken.secret,
-          p.event, p.body, p.traceparent"""
+UPDATE webhooks.delivery SET claim = $5, claimed_until = now() + $6
+WHERE ctid = ANY(ARRAY(SELECT address FROM taken))
+RETURNING account_id, subscription_id, event_id, step"""
+
+# What is needed to send claimed deliveries: where to, signed with what, and the bytes.
+LETTERS = """
+SELECT s.account_id, s.id AS subscription_id, p.event_id::text, d.step, s.webhook_url, s.secret, p.event, p.body,
+       p.traceparent
+FROM unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::int[]) AS d (account_id, subscription_id, event_id, step)
+JOIN webhooks.subscription AS s ON s.account_id = d.account_id AND s.id = d.subscription_id
+JOIN webhooks.payload AS p ON p.account_id = d.account_id AND p.event_id = d.event_id"""
 
 # Write results down: the deliveries' new states, a line each in the delivery log, and endpoints that are gone. A result
 # whose claim has passed to another process meanwhile changes nothing; that process's own result counts.
