@@ -172,12 +172,15 @@ class ConnectionConnected(_Data):
     actor: Actor
 
 
+DataModel = type[BaseModel]  # within EventType, "type" is the event's
+
+
 @dataclass(frozen=True, slots=True)
 class EventType:
     """One line of the catalogue."""
 
     type: str
-    data: type[BaseModel]
+    data: DataModel
     published_by: tuple[str, ...]
 
 
@@ -194,6 +197,6 @@ CATALOGUE: dict[str, EventType] = {
         EventType(ENROLLMENT_COMPLETED, EnrollmentCompleted, ("transformer",)),
         EventType(LEAD_SYNCED, LeadSynced, ("sync-worker",)),
         EventType(LEAD_SYNC_FAILED, LeadSyncFailed, ("sync-worker",)),
-        EventType(CONNECTION_CONNECTED, ConnectionConnected, ("gateway",)),
+        EventType(CONNECTION_CONNECTED, ConnectionConnected, ("gateway", "hubctl")),
     )
 }
