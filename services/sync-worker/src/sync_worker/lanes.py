@@ -60,11 +60,8 @@ class Lanes:
     def _see(self, with_work: dict[Place, datetime]) -> None:
         now = time.monotonic()
         for place, (until, changed_at) in list(self._shunned.items()):
-            seen_at = with_work.get(place, changed_at)
-            if now > until or (changed_at is not None and seen_at != changed_at):
+            if now > until or with_work.get(place, changed_at) != changed_at:
                 del self._shunned[place]
-            else:
-                self._shunned[place] = (until, seen_at)
         for place, lane in self._lanes.items():
             changed_at = with_work.get(place)
             outdated = changed_at is not None and changed_at != lane.line.changed_at
@@ -78,7 +75,7 @@ class Lanes:
             line = await self._lines.open(place)
         except Unusable as reason:
             _log.warning("connection.unusable", connection_id=place.connection_id, reason=str(reason))
-            self._shunned[place] = (time.monotonic() + _UNUSABLE_SECONDS, None)
+            self._shunned[place] = (time.monotonic() + _UNUSABLE_SECONDS, reason.changed_at)
             self._tasks.pop(place)
             return
         except Exception as error:  # noqa: BLE001 - the next poll tries again

@@ -7,6 +7,7 @@ from dataclasses import replace
 import structlog
 
 from hub.bus.faults import is_passing
+from hub.contracts.cloudevents import Event
 from sync_worker.adapters.lines import Line
 from sync_worker.adapters.targets import Targets
 from sync_worker.domain.settlement import Settlement
@@ -50,11 +51,10 @@ class Settler:
 
     async def _commit(self, batch: list[Settlement]) -> bool:
         """A database that is away is waited for, as long as the claims last; after that the rows are claimed anew."""
-        events = [event for each in batch if (event := fact(self._line, each, self._causes))]
         pause, waited = 0.1, 0.0
         while True:
             try:
-                return await self._targets.settle(self._line.place, batch, events) > 0
+                return await self._targets.settle(self._line.place, batch, self._tell)
             except Exception as error:  # noqa: BLE001 - told apart at once
                 if not is_passing(error):
                     return await self._isolate(batch, error)
@@ -64,6 +64,9 @@ class Settler:
                     return True
             await asyncio.sleep(pause)
             waited, pause = waited + pause, min(pause * 2, 2.0)
+
+    def _tell(self, settlement: Settlement) -> Event | None:
+        return fact(self._line, settlement, self._causes)
 
     async def _isolate(self, batch: list[Settlement], error: Exception) -> bool:
         """Something in the batch cannot be stored: halve until it stands alone, and list that lead as failed."""

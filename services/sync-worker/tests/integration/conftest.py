@@ -80,6 +80,15 @@ class World:
             sealed,
         )
 
+    async def move(self, connection_id: int, base_url: str) -> None:
+        """Point a connection elsewhere."""
+        await self.database.execute(
+            """UPDATE control.connection
+               SET config = config || jsonb_build_object('base_url', $2::text), updated_at = now() WHERE id = $1""",
+            connection_id,
+            base_url,
+        )
+
     async def announce(self, connection_id: int) -> None:
         """Publish connection.connected."""
         data = {"connection_id": connection_id, "crm_type": "custom", "actor": {"user": "test"}}

@@ -18,6 +18,10 @@ from sync_worker.domain.policy import RetryPolicy, read_policy
 class Unusable(Exception):
     """The connection cannot be worked: gone, not connected, or its configuration or credentials cannot be read."""
 
+    def __init__(self, reason: str, changed_at: datetime | None) -> None:
+        self.changed_at = changed_at  # of the connection's row: when that changes, it may be usable
+        super().__init__(reason)
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -44,14 +48,16 @@ class Lines:
     async def open(self, place: Place) -> Line:
         """The line of a connection. Raises Unusable with the reason."""
         row = await self._pool.fetchrow(queries.CONNECTION, place.account_id, place.connection_id)
-        if row is None or row["status"] != "connected":
-            raise Unusable("not connected")
+        if row is None:
+            raise Unusable("there is no such connection", None)
+        if row["status"] != "connected":
+            raise Unusable(f"the connection is {row['status']}", row["updated_at"])
         connector = CONNECTORS.get(row["crm_type"])
         if connector is None:
-            raise Unusable(f"there is no connector for {row['crm_type']}")
+            raise Unusable(f"there is no connector for {row['crm_type']}", row["updated_at"])
         settings = ClientSettings(
             config=row["config"],
-            credentials=await self._credentials(place, row["credentials"]),
+            credentials=await self._credentials(place, row),
             egress_allow=self._allow,
             connections=self._connections,
             timeout=self._timeout,
@@ -59,7 +65,7 @@ class Lines:
         try:
             mapping, client = connector.mapping(row["config"]), connector.client(settings)
         except (HubError, ValueError) as error:
-            raise Unusable(f"the configuration cannot be used: {error}") from error
+            raise Unusable(f"the configuration cannot be used: {error}", row["updated_at"]) from error
         policy = read_policy(row["config"])
         return Line(place, row["crm_type"], connector, client, mapping, policy, row["updated_at"])
 
@@ -68,10 +74,11 @@ class Lines:
         key = (line.place.account_id, line.place.connection_id)
         await self._pool.execute(queries.NEEDS_REAUTH, *key, line.changed_at)
 
-    async def _credentials(self, place: Place, sealed: bytes | None) -> bytes:
-        if sealed is None:
-            raise Unusable("there are no credentials")
+    async def _credentials(self, place: Place, row: asyncpg.Record) -> bytes:
+        if row["credentials"] is None:
+            raise Unusable("there are no credentials", row["updated_at"])
+        name = f"connection:{place.connection_id}:credentials"
         try:
-            return await self._vault.open(place.account_id, f"connection:{place.connection_id}:credentials", sealed)
+            return await self._vault.open(place.account_id, name, row["credentials"])
         except Unreadable as error:
-            raise Unusable(f"the credentials cannot be read: {error}") from error
+            raise Unusable(f"the credentials cannot be read: {error}", row["updated_at"]) from error

@@ -83,7 +83,7 @@ SETTLE = """
                              $10::jsonb[], $11::bool[], $12::jsonb[])
             AS r (lead_id, claim, state, attempts, delay, version, external_id, base, create_settled, error)
     ), held AS (
-        SELECT t.lead_id FROM sync.target t JOIN result r ON r.lead_id = t.lead_id AND r.claim = t.claim
+        SELECT t.lead_id, t.claim FROM sync.target t JOIN result r ON r.lead_id = t.lead_id AND r.claim = t.claim
         WHERE t.account_id = $1 AND t.connection_id = $2
         ORDER BY t.lead_id FOR UPDATE OF t
     )
@@ -99,9 +99,9 @@ SETTLE = """
         last_error = CASE WHEN r.state = 'in_sync' THEN NULL ELSE coalesce(r.error, t.last_error) END,
         claim = NULL,
         claimed_until = NULL
-    FROM held JOIN result r USING (lead_id)
+    FROM held JOIN result r USING (lead_id, claim)
     WHERE t.account_id = $1 AND t.connection_id = $2 AND t.lead_id = held.lead_id
-    RETURNING t.lead_id, t.state"""
+    RETURNING t.lead_id, r.claim, t.state"""
 
 # The day's totals, kept in the transaction that settles.
 COUNT = """

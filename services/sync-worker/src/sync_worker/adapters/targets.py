@@ -1,6 +1,6 @@
 """``sync.target`` behind methods: what should be where, and what is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -14,6 +14,7 @@ from sync_worker.domain.plan import Claimed
 from sync_worker.domain.settlement import Settlement
 
 SEED_SLICE = 2000
+Tell = Callable[[Settlement], Event | None]  # the event that tells of a settlement
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +52,17 @@ class Targets:
         rows = await self._pool.fetch(queries.CLAIM, place.account_id, place.connection_id, most, claim, lease)
         return [_claimed(row, claim) for row in rows]
 
-    async def settle(self, place: Place, settlements: Sequence[Settlement], events: Sequence[Event]) -> int:
-        """Enact results and say so, in one transaction. ``events`` name their lead in the subject.
+    async def settle(self, place: Place, settlements: Sequence[Settlement], tell: Tell) -> bool:
+        """Enact results and say so, in one transaction; a row that another worker has taken since is left to it.
 
-        Returns how many rows are due again at once (they were raised while in hand).
+        Returns whether rows are due again at once, for they were raised while in hand.
         """
         async with self._pool.acquire() as connection, connection.transaction():
             rows = await connection.fetch(queries.SETTLE, *_columns(place, settlements))
-            held = {row["lead_id"]: row["state"] for row in rows}
-            ours = [settlement for settlement in settlements if settlement.plan.claimed.lead_id in held]
-            told = [event for event in events if event.data["lead_id"] in held]
-            stored = await self._outbox.add(connection, told)
+            held = {(row["lead_id"], row["claim"]): row["state"] for row in rows}
+            ours = [settlement for settlement in settlements if _key(settlement) in held]
+            events = [event for settlement in ours if (event := tell(settlement))]
+            stored = await self._outbox.add(connection, events)
             pushed = [settlement for settlement in ours if settlement.action]
             failures = sum(settlement.state == "failed" for settlement in ours)
             if pushed or failures:
@@ -69,9 +70,7 @@ class Targets:
                 key = (place.account_id, place.connection_id)
                 await connection.execute(queries.COUNT, *key, len(pushed), failures, lag)
         self._outbox.wake(stored)
-        return sum(
-            settlement.state == "in_sync" and held[settlement.plan.claimed.lead_id] == "due" for settlement in ours
-        )
+        return any(settlement.state == "in_sync" and held[_key(settlement)] == "due" for settlement in ours)
 
     async def with_work(self) -> dict[Place, datetime]:
         """Connected connections that have rows due now, and when each was last changed."""
@@ -95,6 +94,10 @@ def _claimed(row: asyncpg.Record, claim: UUID) -> Claimed:
         attempts=row["attempts"],
         waited_ms=row["waited_ms"],
     )
+
+
+def _key(settlement: Settlement) -> tuple[int, UUID]:
+    return settlement.plan.claimed.lead_id, settlement.plan.claimed.claim
 
 
 def _columns(place: Place, settlements: Sequence[Settlement]) -> tuple[object, ...]:
