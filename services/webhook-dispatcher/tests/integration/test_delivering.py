@@ -8,6 +8,8 @@ import pytest
 from aiohttp import web
 from standardwebhooks.webhooks import Webhook
 
+from hub.store.admin import LIST_FAILED_DELIVERIES, Admin
+from hub.store.pool import open_pool
 from hub.testing.receiver import Received, Receiver
 from webhook_dispatcher.adapters.deliveries import PostgresDeliveries
 from webhook_dispatcher.testing import World, until
@@ -77,6 +79,42 @@ async def test_when_the_schedule_is_used_up_the_delivery_has_failed(world: World
     await world.bus.publish(world.created(1))
     (row,) = await world.settled(1)
     assert (row["state"], row["attempts"], row["last_error"]) == ("failed", 3, "HTTP 503")
+
+
+async def test_failed_deliveries_can_be_redriven(world: World, receiver: Receiver) -> None:
+    receiver.answer("/hook", 500, 500, 500, 500, 200)
+    await world.subscribe(f"{receiver.base}/hook")
+    await world.start()
+    await world.bus.publish(world.created(1))
+    await world.settled(1)
+    async with await open_pool(world.database_url, "hub_admin") as pool:
+        assert [row["last_error"] for row in await Admin(pool).list(LIST_FAILED_DELIVERIES, None, 10)] == ["HTTP 500"]
+        assert await Admin(pool).redrive_deliveries(999) == 0
+        assert await Admin(pool).redrive_deliveries(None) == 1
+    (row,) = await world.settled(1)
+    assert (row["state"], row["attempts"]) == ("delivered", 5)
+    assert [attempt["number"] for attempt in await world.attempts()] == [1, 2, 3, 4, 5]
+
+
+async def test_a_resumed_subscription_gets_what_became_due_while_it_was_paused(
+    world: World, receiver: Receiver
+) -> None:
+    receiver.answer("/hook", 500, 200)
+    subscription = await world.subscribe(f"{receiver.base}/hook")
+    await world.start()
+    await world.bus.publish(world.created(1))
+    await until(lambda: _answered(receiver, 1))
+    async with await open_pool(world.database_url, "hub_admin") as pool:
+        await Admin(pool).set_subscription_status(subscription, "paused")
+        await asyncio.sleep(0.6)
+        assert len(receiver.requests) == 1
+        await Admin(pool).set_subscription_status(subscription, "active")
+    (row,) = await world.settled(1)
+    assert row["state"] == "delivered"
+
+
+async def _answered(receiver: Receiver, count: int) -> bool:
+    return len(receiver.requests) >= count
 
 
 async def test_retry_after_is_honoured(world: World, receiver: Receiver) -> None:

@@ -71,13 +71,30 @@ REDRIVE_TARGETS = """
     WHERE state = 'failed' AND ($1::bigint IS NULL OR connection_id = $1)
       AND ($2::bigint[] IS NULL OR lead_id = ANY ($2))"""
 
+# ---------------------------------------------------------------------------------- failed webhook deliveries
+LIST_FAILED_DELIVERIES = """
+    SELECT d.account_id, d.subscription_id, d.event_id::text AS event_id, p.event, d.attempts, d.last_status,
+           d.last_error, d.created_at
+    FROM webhooks.delivery d LEFT JOIN webhooks.payload p ON p.account_id = d.account_id AND p.event_id = d.event_id
+    WHERE d.state = 'failed' AND ($1::bigint IS NULL OR d.subscription_id = $1)
+    ORDER BY d.created_at LIMIT $2"""
+# The retry schedule starts again; ``attempts`` goes on, because it numbers the delivery log.
+REDRIVE_DELIVERIES = """
+    UPDATE webhooks.delivery SET state = 'due', step = 0, next_attempt_at = now(), claim = NULL, claimed_until = NULL
+    WHERE state = 'failed' AND ($1::bigint IS NULL OR subscription_id = $1)"""
+# What became due while it was paused is delivered when it is resumed.
+SET_SUBSCRIPTION_STATUS = """
+    UPDATE webhooks.subscription SET status = $2, paused_reason = NULL WHERE id = $1 AND status <> 'deleted'
+    RETURNING account_id, webhook_url"""
+
 # ------------------------------------------------------------------------------------------------ overview
 OVERVIEW = """
     SELECT (SELECT count(*) FROM control.account) AS accounts,
            (SELECT count(*) FROM leads.lead) AS leads,
            (SELECT count(*) FROM leads.outbox) AS lead_outbox,
            (SELECT count(*) FROM sync.outbox) AS sync_outbox,
-           least((SELECT min(created_at) FROM leads.outbox), (SELECT min(created_at) FROM sync.outbox)) AS outbox_oldest,
+           least((SELECT min(created_at) FROM leads.outbox),
+                 (SELECT min(created_at) FROM sync.outbox)) AS outbox_oldest,
            (SELECT count(*) FROM sync.target WHERE state = 'due') AS pushes_due,
            (SELECT min(desired_at) FROM sync.target WHERE state = 'due') AS pushes_oldest,
            (SELECT count(*) FROM sync.target WHERE state = 'failed') AS pushes_failed,
@@ -136,6 +153,14 @@ class Admin:
         """Make failed pushes (all, of a connection, of some leads) due again; how many."""
         done = await self._pool.execute(REDRIVE_TARGETS, connection_id, list(lead_ids) if lead_ids else None)
         return int(done.split()[-1])
+
+    async def redrive_deliveries(self, subscription_id: int | None) -> int:
+        """Make failed webhook deliveries (all, or of a subscription) due again; how many."""
+        return int((await self._pool.execute(REDRIVE_DELIVERIES, subscription_id)).split()[-1])
+
+    async def set_subscription_status(self, subscription_id: int, status: str) -> asyncpg.Record | None:
+        """Pause or resume; the row's account_id and webhook_url, or None when there is none such."""
+        return await self._pool.fetchrow(SET_SUBSCRIPTION_STATUS, subscription_id, status)
 
     async def overview(self) -> Mapping[str, Any]:
         """Counts and ages of what waits and what failed."""
