@@ -22,6 +22,7 @@ from transformer.domain.translate import crm_record_received, enrollment_receive
 
 _log = structlog.get_logger()
 _ATTEMPTS = 5
+_SMALL_BATCH = 20  # above, the next batch begins while this one's commit is on its way to the disk
 
 HANDLERS: dict[str, Translate] = {
     e.LEAD_RECEIVED: lead_received,
@@ -51,7 +52,10 @@ class Transformer:
     async def _settle(self, batch: list[Incoming | Rejected]) -> None:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                self._outbox.wake(await self._transact(batch))
+                stored = await self._transact(batch)
+                if len(batch) > _SMALL_BATCH:
+                    await self._pool.execute(queries.BARRIER)
+                self._outbox.wake(stored)
                 return
             except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
                 # Another copy handled some of these events, or met us half-way: look again.
@@ -62,6 +66,8 @@ class Transformer:
     async def _transact(self, batch: list[Incoming | Rejected]) -> list[StoredBatch]:
         async with self._pool.acquire() as connection, connection.transaction():
             writes = [item for item in batch if isinstance(item, Incoming)]
+            if len(batch) > _SMALL_BATCH:
+                await connection.execute(queries.COMMIT_WITHOUT_WAITING)
             if writes:
                 await lock(connection, writes)
             fresh = await self._fresh(connection, batch)

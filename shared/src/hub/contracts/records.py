@@ -23,7 +23,9 @@ Key = Annotated[
 CustomName = Annotated[
     str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True), AfterValidator(_no_control_characters)
 ]
-Scalar = Text | bool | Annotated[int, Field(ge=-(2**53), le=2**53)] | Annotated[float, Field(allow_inf_nan=False)] | None
+Scalar = (
+    Text | bool | Annotated[int, Field(ge=-(2**53), le=2**53)] | Annotated[float, Field(allow_inf_nan=False)] | None
+)
 
 
 class LeadStatus(StrEnum):
@@ -88,7 +90,9 @@ class Lead(BaseModel):
     custom_fields: dict[str, Any] = {}
 
 
-def lead_document(lead_id: int, version: int, fields: dict[str, Any], created_at: str, updated_at: str) -> dict[str, Any]:
+def lead_document(
+    lead_id: int, version: int, fields: dict[str, Any], created_at: str, updated_at: str
+) -> dict[str, Any]:
     """The public JSON of a lead from its registers (``fields`` is flat, as stored)."""
     document: dict[str, Any] = {"id": lead_id, "external_id": f"MPP-{lead_id}", "version": version}
     custom: dict[str, Any] = {}

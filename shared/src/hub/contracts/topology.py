@@ -23,9 +23,7 @@ class Queue:
         return f"{self.name}.dead"
 
 
-TRANSFORMER = Queue(
-    "mpp.transformer", (e.LEAD_RECEIVED, e.CRM_RECORD_RECEIVED, e.ENROLLMENT_RECEIVED, e.LEAD_SYNCED)
-)
+TRANSFORMER = Queue("mpp.transformer", (e.LEAD_RECEIVED, e.CRM_RECORD_RECEIVED, e.ENROLLMENT_RECEIVED, e.LEAD_SYNCED))
 SYNC_WORKER = Queue("mpp.sync-worker", (e.LEAD_CREATED, e.LEAD_UPDATED, e.CONNECTION_CONNECTED))
 WEBHOOK_DISPATCHER = Queue("mpp.webhook-dispatcher", (e.LEAD_CREATED, e.LEAD_UPDATED, e.ENROLLMENT_COMPLETED))
 AUDIT = Queue(

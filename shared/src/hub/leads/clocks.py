@@ -1,5 +1,7 @@
 """When and by whom a register was written, at its source."""
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +29,36 @@ def wins(new_clock: Clock, new_value: Any, old_clock: Clock, old_value: Any) -> 
     if new_clock != old_clock:
         return new_clock > old_clock
     return _text(new_value) > _text(old_value)
+
+
+def pack(fields: Mapping[str, Any], clocks: Mapping[str, Clock]) -> dict[str, Clock | None]:
+    """Clocks as they are stored: the commonest one once, under ``*``, for every register that has a value.
+
+    Mostly all registers of a lead were written at one moment. Listed beside it: registers with another clock, cleared
+    ones (no value, but a clock), and ones that nobody ever wrote (a value, but no clock: ``null``).
+    """
+    if not clocks:
+        return dict.fromkeys(fields)
+    different = set(clocks.values())
+    if len(different) == 1 and clocks.keys() == fields.keys():
+        return {"*": different.pop()}
+    commonest = Counter(clocks.values()).most_common(1)[0][0]
+    packed: dict[str, Clock | None] = {"*": commonest}
+    packed.update({name: clock for name, clock in clocks.items() if clock != commonest or name not in fields})
+    packed.update({name: None for name in fields if name not in clocks})
+    return packed
+
+
+def unpack(fields: Mapping[str, Any], packed: Mapping[str, Any]) -> dict[str, Clock]:
+    """The clocks again, one per register."""
+    common = packed.get("*")
+    clocks: dict[str, Clock] = dict.fromkeys(fields, (common[0], common[1])) if common else {}
+    for name, clock in packed.items():
+        if clock is None:
+            clocks.pop(name, None)
+        elif name != "*":
+            clocks[name] = (clock[0], clock[1])
+    return clocks
 
 
 def _text(value: Any) -> bytes:

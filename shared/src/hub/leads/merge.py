@@ -15,7 +15,7 @@ CREATED = "created"
 _ABSENT = object()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Merged:
     """The outcome of a merge. ``advanced`` says that clocks moved, even where no value changed."""
 

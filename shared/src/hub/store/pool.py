@@ -8,8 +8,12 @@ import orjson
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy  # what a statement can be run on
 
 
+def _encode(value: Any) -> bytes:
+    return value if isinstance(value, bytes) else orjson.dumps(value)
+
+
 def _encode_jsonb(value: Any) -> bytes:
-    return b"\x01" + (value if isinstance(value, bytes) else orjson.dumps(value))
+    return b"\x01" + _encode(value)  # binary jsonb is a version byte and JSON text
 
 
 def _decode_jsonb(raw: bytes) -> Any:
@@ -20,14 +24,15 @@ async def _prepare(connection: asyncpg.Connection) -> None:
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", format="binary", encoder=_encode_jsonb, decoder=_decode_jsonb
     )
+    await connection.set_type_codec("json", schema="pg_catalog", format="binary", encoder=_encode, decoder=orjson.loads)
 
 
 async def open_pool(
     database_url: str, role: str | None, *, min_size: int = 1, max_size: int = 8, application_name: str = "hub"
 ) -> asyncpg.Pool:
-    """A pool whose connections act as ``role`` and speak jsonb as Python values.
+    """A pool whose connections act as ``role`` and speak json and jsonb as Python values.
 
-    A ``bytes`` value given for a jsonb parameter is taken as JSON that is encoded already.
+    A ``bytes`` value given for either is taken as JSON that is encoded already.
     """
     settings = {"application_name": application_name, "timezone": "UTC"}
     if role:

@@ -3,10 +3,11 @@
 from functools import reduce
 from typing import Any
 
+import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.leads.clocks import Clock, micros
+from hub.leads.clocks import Clock, micros, pack, unpack
 from hub.leads.merge import Merged, first_version, merge, remote_changes
 
 NAMES = st.sampled_from(["email", "phone", "status", "custom.tier"])
@@ -55,6 +56,13 @@ def test_our_own_write_coming_back_is_no_change() -> None:
     assert remote_changes({"email": "b@x.com", "city": "Bonn"}, known, sending) == {}
     assert remote_changes({"email": "a@x.com", "city": "Köln"}, known, sending) == {"city": "Köln"}
     assert remote_changes({"city": None, "zip": None}, known, {}) == {"city": None}
+
+
+@given(WRITES)
+def test_packed_clocks_are_the_same_clocks(writes: list[tuple[dict[str, Any], Clock]]) -> None:
+    fields, clocks = apply(writes)
+    fields["untold"] = "a default that nobody wrote"
+    assert unpack(fields, orjson.loads(orjson.dumps(pack(fields, clocks)))) == clocks
 
 
 def test_times_without_a_zone_are_utc() -> None:

@@ -6,6 +6,11 @@ LOCK_ACCOUNTS = "SELECT pg_advisory_xact_lock(7316010, key) FROM unnest($1::int[
 LOCK_ACCOUNTS_SHARED = "SELECT pg_advisory_xact_lock_shared(7316010, key) FROM unnest($1::int[]) key"
 LOCK_KEYS = "SELECT pg_advisory_xact_lock(7316011, key) FROM unnest($1::int[]) key"
 
+# A large batch gives its locks back before its commit is on disk, so that the next one can begin; nothing is
+# acknowledged or published before the barrier, a commit of its own that waits for all that were before it.
+COMMIT_WITHOUT_WAITING = "SELECT set_config('synchronous_commit', 'off', true)"
+BARRIER = "SELECT pg_logical_emit_message(true, 'hub.transformer', '')"
+
 # Events that were handled before. The insert at the end is what guards; this only saves the work.
 HANDLED = """
     SELECT inbox.event_id::text
@@ -52,14 +57,14 @@ UPDATE_LEADS = """
     UPDATE leads.lead l
     SET version = q.version, fields = q.fields, clocks = q.clocks, email = q.email, phone = q.phone,
         status = q.status, updated_at = q.updated_at
-    FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::jsonb[], $5::jsonb[], $6::text[], $7::text[], $8::text[],
+    FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::jsonb[], $5::json[], $6::text[], $7::text[], $8::text[],
                 $9::timestamptz[], $10::timestamptz[])
          q (account_id, id, version, fields, clocks, email, phone, status, created_at, updated_at)
     WHERE l.account_id = q.account_id AND l.id = q.id"""
 
 UPSERT_LINKS = """
     INSERT INTO leads.link (account_id, owner, external_id, lead_id, base, seen_at)
-    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::jsonb[], $6::timestamptz[])
+    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::json[], $6::timestamptz[])
     ON CONFLICT (account_id, owner, external_id) DO UPDATE SET base = excluded.base, seen_at = excluded.seen_at"""
 
 INSERT_ENROLLMENTS = """

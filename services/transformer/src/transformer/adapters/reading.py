@@ -5,7 +5,7 @@ from zlib import crc32
 
 import asyncpg
 
-from hub.leads.clocks import Clock
+from hub.leads.clocks import unpack
 from hub.store.pool import Connection
 from transformer.adapters import queries
 from transformer.domain.decide import Known
@@ -47,7 +47,7 @@ async def load(connection: Connection, batch: Sequence[Incoming]) -> Known:
 
 async def _load_leads(connection: Connection, wanted: Iterable[LeadKey], known: Known) -> None:
     for row in await connection.fetch(queries.LOAD_LEADS, *_columns(sorted(wanted), 2)):
-        clocks: dict[str, Clock] = {name: (moment, owner) for name, (moment, owner) in row["clocks"].items()}
+        clocks = unpack(row["fields"], row["clocks"])
         known.leads[row["account_id"], row["id"]] = LeadState(
             row["account_id"], row["id"], row["version"], row["fields"], clocks, row["created_at"], row["updated_at"]
         )

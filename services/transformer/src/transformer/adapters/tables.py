@@ -35,7 +35,7 @@ LEAD = Table(
         "id": "bigint",
         "version": "int",
         "fields": "jsonb",
-        "clocks": "jsonb",
+        "clocks": "json",
         "email": "text",
         "phone": "text",
         "status": "text",
@@ -50,7 +50,7 @@ LINK = Table(
         "owner": "text",
         "external_id": "text",
         "lead_id": "bigint",
-        "base": "jsonb",
+        "base": "json",
         "seen_at": "timestamptz",
     },
 )
@@ -64,7 +64,7 @@ HISTORY = Table(
         "event_id": "uuid",
         "source": "text",
         "actor": "text",
-        "changes": "jsonb",
+        "changes": "json",
     },
 )
 INBOX = Table(

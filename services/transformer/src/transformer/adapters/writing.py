@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from hub.leads.clocks import pack
 from hub.store.pool import Connection
 from transformer.adapters import queries, tables
 from transformer.domain.plan import LeadState, Plan
@@ -32,7 +33,7 @@ def _lead_row(lead: LeadState) -> tuple[Any, ...]:
         lead.id,
         lead.version,
         fields,
-        lead.clocks,
+        pack(fields, lead.clocks),
         _matchable_email(fields.get("email")),
         _matchable_phone(fields.get("phone")),
         fields.get("status") or "new",

@@ -110,6 +110,7 @@ CREATE TABLE control.import_rejection (
 );
 
 -------------------------------------------------------------------------------------------------- leads
+-- Documents that are only stored and read back whole are json; jsonb, which costs more to write, where SQL looks inside.
 CREATE SEQUENCE leads.lead_id INCREMENT BY 500;      -- a process takes a block of 500 ids at a time
 
 CREATE TABLE leads.lead (
@@ -117,7 +118,7 @@ CREATE TABLE leads.lead (
     id         bigint NOT NULL,
     version    int NOT NULL,
     fields     jsonb NOT NULL,                       -- register -> value
-    clocks     jsonb NOT NULL,                       -- register -> [microseconds since 1970, owner]
+    clocks     json NOT NULL,                        -- register -> [microseconds since 1970, owner]; * for the rest
     email      text,                                 -- normalised, for matching
     phone      text,                                 -- E.164, for matching
     status     text NOT NULL DEFAULT 'new',
@@ -134,7 +135,7 @@ CREATE TABLE leads.link (
     owner       text NOT NULL,
     external_id text NOT NULL,
     lead_id     bigint NOT NULL,
-    base        jsonb NOT NULL,                      -- register -> value last seen or sent there
+    base        json NOT NULL,                       -- register -> value last seen or sent there
     seen_at     timestamptz NOT NULL,
     PRIMARY KEY (account_id, owner, external_id)
 ) WITH (fillfactor = 85);
@@ -149,7 +150,7 @@ CREATE TABLE leads.history (
     event_id   uuid NOT NULL,                        -- the event that caused it
     source     text NOT NULL,                        -- owner of the winning clocks
     actor      text NOT NULL,
-    changes    jsonb NOT NULL,                       -- register -> [from, to, rule]
+    changes    json NOT NULL,                        -- register -> [from, to, rule]
     PRIMARY KEY (account_id, lead_id, version)
 );
 
