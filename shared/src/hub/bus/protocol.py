@@ -58,6 +58,10 @@ class Subscription(Protocol):
     def braked(self) -> bool:
         """True while the dead-letter brake holds consumption."""
 
+    @property
+    def in_hand(self) -> int:
+        """Messages received and not yet settled; never more than the prefetch."""
+
 
 class Bus(Publisher, Protocol):
     """A transport."""
