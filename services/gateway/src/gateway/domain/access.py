@@ -12,7 +12,7 @@ Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
-class ApiKey:
+class StoredKey:
     """A stored key."""
 
     id: str
@@ -26,7 +26,7 @@ class ApiKey:
     revoked_at: datetime | None
 
 
-def check_usable(key: ApiKey, ip: str | None, now: datetime) -> None:
+def check_usable(key: StoredKey, ip: str | None, now: datetime) -> None:
     """Raise Unauthenticated or Forbidden when the key may not be used any more, or not from there."""
     if key.revoked_at is not None and key.revoked_at <= now:
         raise Unauthenticated("This API key was revoked")
@@ -36,7 +36,7 @@ def check_usable(key: ApiKey, ip: str | None, now: datetime) -> None:
         raise Forbidden("This API key may not be used from this address", code="ADDRESS_NOT_ALLOWED")
 
 
-def check_scope(key: ApiKey, scope: Scope) -> None:
+def check_scope(key: StoredKey, scope: Scope) -> None:
     """Raise Forbidden when the key lacks the permission."""
     if scope not in key.scopes:
         raise Forbidden(f"This API key lacks the permission {scope}", required_scope=str(scope))

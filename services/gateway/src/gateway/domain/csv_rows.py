@@ -131,7 +131,9 @@ class CsvReader:
             raise UnreadableFile(Problem(Code.BROKEN_QUOTES, "The header's quotes do not match"))
         self._rescanned += self._open_bytes
         if self._rescanned > _RESCAN_BUDGET:
-            raise UnreadableFile(Problem(Code.BROKEN_QUOTES, f"Too many quotes do not match, the last on line {number}"))
+            raise UnreadableFile(
+                Problem(Code.BROKEN_QUOTES, f"Too many quotes do not match, the last on line {number}")
+            )
         self._forget_open()
         rows.append((number, Problem(Code.BROKEN_QUOTES, "The line's quotes do not match")))
         self._work.extendleft(reversed(others))  # the others are read again, as lines of their own

@@ -1,0 +1,141 @@
+"""CRM connections with their webhook secrets, decrypted, in memory: the webhook route asks no database."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import structlog
+
+from gateway.adapters import queries
+from gateway.adapters.database import Database
+from gateway.domain.access import Network
+from gateway.domain.networks import parse_networks
+from hub.contracts.connector import WebhookMode
+from hub.contracts.errors import Unavailable
+from hub.vault import Vault
+from hub.vault.vault import Unreadable
+
+_log = structlog.get_logger()
+_OVERLAP = timedelta(minutes=2)
+_FULL_LOAD_SECONDS = 60.0
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    """What receiving a connection's webhooks takes."""
+
+    id: int
+    account_id: int
+    crm_type: str
+    mode: WebhookMode
+    secret: bytes = field(repr=False)
+    allowed_ips: tuple[Network, ...]
+    allowed_ips_broken: bool = False  # a list that cannot be read allows nobody
+
+
+class ConnectionCache:
+    """Connections that receive webhooks, by id and by CRM."""
+
+    def __init__(self, database: Database, vault: Vault, *, stale_seconds: float, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._vault = vault
+        self._stale_seconds = stale_seconds
+        self._clock = clock
+        self._by_id: dict[int, Webhooks] = {}
+        self._sealed: dict[int, bytes] = {}
+        self._by_type: dict[str, tuple[Webhooks, ...]] = {}
+        self._since = _BEGINNING
+        self._loaded_at: float | None = None
+        self._full_at = 0.0
+
+    def get(self, connection_id: int) -> Webhooks | None:
+        """The connection with that id. Raises Unavailable when what is known is too old."""
+        self._check_age()
+        return self._by_id.get(connection_id)
+
+    def of_type(self, crm_type: str) -> Sequence[Webhooks]:
+        """All connections of one CRM. Raises Unavailable when what is known is too old."""
+        self._check_age()
+        return self._by_type.get(crm_type, ())
+
+    def _check_age(self) -> None:
+        if self._loaded_at is None or self._clock() - self._loaded_at > self._stale_seconds:
+            raise Unavailable("CRM connections could not be read; try again", retry_after=2)
+
+    async def keep_fresh(self, seconds: float) -> None:
+        """Read changes every few seconds, for ever; everything once a minute, so that deleted rows go too."""
+        while True:
+            try:
+                await self.refresh()
+            except (Unavailable, asyncpg.PostgresError) as error:
+                _log.warning("connections.refresh_failed", error=str(error))
+            await asyncio.sleep(seconds)
+
+    async def refresh(self) -> None:
+        """Read what changed. Raises Unavailable."""
+        started = self._clock()
+        full = self._loaded_at is None or started - self._full_at > _FULL_LOAD_SECONDS
+        async with self._database.control() as connection:
+            rows = await connection.fetch(queries.CHANGED_CONNECTIONS, _BEGINNING if full else self._since - _OVERLAP)
+        if full:
+            gone = self._by_id.keys() - {row["id"] for row in rows}
+            for connection_id in gone:
+                del self._by_id[connection_id]
+            self._full_at = started
+        changed = [await self._take(row) for row in rows]
+        if full or any(changed):
+            self._index()
+        self._since = max([self._since, *(row["updated_at"] for row in rows)])
+        self._loaded_at = started
+
+    async def _take(self, row: asyncpg.Record) -> bool:
+        old = self._by_id.get(row["id"])
+        new = await self._open(row, old)
+        if new is None:
+            return self._by_id.pop(row["id"], None) is not None
+        self._by_id[new.id] = new
+        return new != old
+
+    async def _open(self, row: asyncpg.Record, old: Webhooks | None) -> Webhooks | None:
+        sealed: bytes | None = row["webhook_secret"]
+        if sealed is None or row["status"] == "disconnected":
+            return None
+        if old is not None and self._sealed.get(old.id) == sealed:
+            secret = old.secret
+        else:
+            try:
+                secret = await self._vault.open(row["account_id"], f"connection:{row['id']}:webhook_secret", sealed)
+            except Unreadable as error:
+                _log.error("connections.secret_unreadable", connection_id=row["id"], error=str(error))
+                return None
+            self._sealed[row["id"]] = sealed
+        networks, broken = _allowed(row["config"])
+        return Webhooks(
+            row["id"],
+            row["account_id"],
+            row["crm_type"],
+            row["webhook_mode"],
+            secret,
+            networks,
+            allowed_ips_broken=broken,
+        )
+
+    def _index(self) -> None:
+        by_type: dict[str, list[Webhooks]] = {}
+        for connection in sorted(self._by_id.values(), key=lambda each: each.id):
+            by_type.setdefault(connection.crm_type, []).append(connection)
+        self._by_type = {crm_type: tuple(connections) for crm_type, connections in by_type.items()}
+
+
+def _allowed(config: Any) -> tuple[tuple[Network, ...], bool]:
+    listed = config.get("allowed_ips") if isinstance(config, dict) else None
+    if not listed:
+        return (), False
+    try:
+        return parse_networks(listed), False
+    except (ValueError, TypeError):
+        return (), True

@@ -1,0 +1,120 @@
+"""The composition root: real dependencies, wired by hand."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import orjson
+from aiohttp import web
+
+from gateway.adapters.connections import ConnectionCache
+from gateway.adapters.database import Database
+from gateway.adapters.imports import Imports
+from gateway.adapters.keys import KeyCache
+from gateway.adapters.leads import Leads
+from gateway.adapters.live import LiveFeeds
+from gateway.adapters.status import Status
+from gateway.adapters.subscriptions import Subscriptions
+from gateway.domain.networks import parse_networks
+from gateway.domain.rate import RateLimiter
+from gateway.domain.session import Sessions
+from gateway.gateway import Gateway
+from gateway.handlers.pages import CSP_DOCS, CSP_STRICT, Pages, serve_file
+from gateway.routes import ROUTES
+from gateway.settings import GatewaySettings
+from gateway.web.guard import guard
+from gateway.web.meter import Meter
+from gateway.web.openapi import build_openapi
+from gateway.web.routing import endpoint
+from hub.bus import open_bus
+from hub.bus.publisher import PublishLimits
+from hub.contracts.connector import WebhookParser
+from hub.registry import CONNECTORS
+from hub.runtime import Service
+from hub.store.pool import open_pool
+from hub.vault import Keyring, Vault
+
+_HERE = Path(__file__).parent
+_SWAGGER_FILES = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"})
+_CONFIRM_SECONDS = 5.0  # then the caller is answered with 503
+_LARGEST_BODY = 16 * 1024 * 1024
+
+
+async def build(service: Service) -> web.Application:
+    """Connect everything and return the application."""
+    settings = service.settings
+    assert isinstance(settings, GatewaySettings)
+    keyring = Keyring.load(settings.keyring_file, settings.keyring)
+    pool = await open_pool(
+        settings.database_url, "hub_gateway", max_size=settings.db_pool_size, application_name="hub-gateway"
+    )
+    service.resources.push_async_callback(pool.close)
+    database = Database(pool, statement_seconds=settings.read_seconds)
+    bus = open_bus(settings.effective_bus_url, name="gateway", limits=PublishLimits(confirm_seconds=_CONFIRM_SECONDS))
+    service.resources.push_async_callback(bus.close)
+    service.background(bus.connect(), "bus")  # until it is there, writes are answered with 503
+    vault, meter = Vault(pool, keyring), Meter()
+    connections = ConnectionCache(
+        database, vault, stale_seconds=settings.connection_stale_seconds, clock=time.monotonic
+    )
+    service.background(connections.keep_fresh(settings.connection_cache_seconds), "connections")
+    status = Status(database, lambda: meter.uptime)
+    gateway = Gateway(
+        settings=settings,
+        bus=bus,
+        keys=KeyCache(database, settings.key_cache_seconds, time.monotonic),
+        connections=connections,
+        imports=Imports(database),
+        leads=Leads(database),
+        status=status,
+        subscriptions=Subscriptions(database, vault),
+        live=LiveFeeds(
+            status,
+            feed_seconds=settings.feed_seconds,
+            panel_seconds=settings.panel_seconds,
+            most=settings.feed_listeners,
+        ),
+        rates=RateLimiter(time.monotonic),
+        sessions=Sessions([keyring.keys[keyring.current], *keyring.keys.values()]),
+        meter=meter,
+        webhook_parsers=_parsers(),
+        trusted_proxies=parse_networks(settings.trusted_proxies),
+    )
+    service.checks["database"] = database.healthy
+    service.checks["bus"] = bus.healthy
+    return make_app(gateway)
+
+
+def _parsers() -> Mapping[str, WebhookParser]:
+    return {crm_type: connector.webhook for crm_type, connector in CONNECTORS.items()}
+
+
+def _swagger_folder() -> Path:
+    # The package is a carrier of Swagger UI's files; importing it would load its web framework adapters.
+    found = find_spec("swagger_ui")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / "static"
+
+
+def make_app(gateway: Gateway) -> web.Application:
+    """The application over its parts."""
+    app = web.Application(middlewares=[guard(gateway.meter)], client_max_size=_LARGEST_BODY)
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, endpoint(route, gateway), name=route.name)
+    document = orjson.dumps(build_openapi(ROUTES, version("crmhub-gateway")))
+    app.router.add_get("/openapi.json", serve_file(document, ".json", CSP_STRICT))
+    app.router.add_get("/", serve_file((_HERE / "pages/index.html").read_bytes(), ".html", CSP_STRICT))
+    app.router.add_get("/docs", serve_file((_HERE / "pages/docs.html").read_bytes(), ".html", CSP_DOCS))
+    app.add_routes(Pages("/static", _HERE / "static").routes(CSP_STRICT))
+    app.add_routes(Pages("/docs", _swagger_folder(), _SWAGGER_FILES).routes(CSP_DOCS))
+
+    async def end_feeds(_app: web.Application) -> None:
+        gateway.live.close()
+        await asyncio.sleep(0)
+
+    app.on_shutdown.append(end_feeds)
+    return app

@@ -1,0 +1,44 @@
+"""Events that the gateway publishes, from checked input."""
+
+from typing import Any
+
+from gateway.domain.records import Record
+from hub.contracts.cloudevents import Event
+from hub.contracts.events import CRM_RECORD_RECEIVED, ENROLLMENT_RECEIVED, IMPORT_ACCEPTED, LEAD_RECEIVED
+
+SOURCE = "gateway"
+Actor = dict[str, str]
+
+
+def lead_data(record: Record, origin: dict[str, Any], actor: Actor, lead_id: int | None = None) -> dict[str, Any]:
+    """``LeadReceived`` as plain JSON; what was not said is left out."""
+    data: dict[str, Any] = {"origin": origin, "actor": actor, "fields": record.fields}
+    if record.external_id is not None:
+        data["external_id"] = record.external_id
+    if record.observed_at is not None:
+        data["observed_at"] = record.observed_at
+    if lead_id is not None:
+        data["lead_id"] = lead_id
+    return data
+
+
+def lead_received(account_id: int, subject: str, data: dict[str, Any], traceparent: str | None) -> Event:
+    """Somebody told the hub about a lead."""
+    return Event(LEAD_RECEIVED, account_id, subject, data, SOURCE, traceparent=traceparent)
+
+
+def enrollment_received(account_id: int, data: dict[str, Any], traceparent: str | None) -> Event:
+    """An agent completed an enrolment."""
+    return Event(ENROLLMENT_RECEIVED, account_id, f"lead/{data['lead_id']}", data, SOURCE, traceparent=traceparent)
+
+
+def import_accepted(account_id: int, data: dict[str, Any], traceparent: str | None) -> Event:
+    """An import was read to its end and is durable."""
+    return Event(IMPORT_ACCEPTED, account_id, f"import/{data['import_id']}", data, SOURCE, traceparent=traceparent)
+
+
+def record_received(
+    account_id: int, event_id: str, subject: str, data: dict[str, Any], traceparent: str | None
+) -> Event:
+    """A CRM's record came by webhook; ``event_id`` is the same for every delivery of it."""
+    return Event(CRM_RECORD_RECEIVED, account_id, subject, data, SOURCE, id=event_id, traceparent=traceparent)

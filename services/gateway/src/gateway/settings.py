@@ -1,0 +1,37 @@
+"""What the gateway reads from the environment."""
+
+from pydantic import Field
+
+from hub.settings import ServiceSettings
+
+
+class GatewaySettings(ServiceSettings):
+    """The common settings, and the gateway's own."""
+
+    key_cache_seconds: float = Field(
+        default=3.0,
+        gt=0,
+        le=60,
+        description="How long the gateway may use an API key without asking the database again.",
+    )
+    connection_cache_seconds: float = Field(
+        default=2.0, gt=0, le=60, description="How often the gateway looks for changed CRM connections."
+    )
+    connection_stale_seconds: float = Field(
+        default=600.0, ge=0, description="How long webhooks are verified with known secrets while the database is away."
+    )
+    trusted_proxies: str = Field(
+        default="", description="Networks (CIDR, comma-separated) of proxies whose X-Forwarded-For is believed."
+    )
+    session_hours: float = Field(default=12.0, gt=0, le=168, description="How long a browser stays signed in.")
+    session_secure: bool = Field(
+        default=False, description="Send the session cookie over TLS only. Set it wherever the hub has TLS in front."
+    )
+    feed_seconds: float = Field(default=0.4, gt=0, description="How often the live feed looks for new audit entries.")
+    panel_seconds: float = Field(default=2.0, gt=0, description="How often the live dashboard's figures are read.")
+    feed_listeners: int = Field(default=200, ge=1, description="Most open live feeds of one process.")
+    import_max_records: int = Field(default=1_000_000, ge=1, description="Most records of one NDJSON or CSV import.")
+    import_max_bytes: int = Field(default=2**30, ge=1, description="Largest NDJSON or CSV import, in bytes.")
+    read_seconds: float = Field(
+        default=8.0, gt=0, description="How long a read may take before it is answered with 503."
+    )

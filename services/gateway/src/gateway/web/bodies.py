@@ -1,0 +1,77 @@
+"""Request bodies: their type, their size, their time, and JSON out of them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from aiohttp import hdrs, web
+
+from gateway.domain.json_text import NotJson, decode_json
+from gateway.web.faults import TooSlow, UnsupportedMedia
+from hub.contracts.errors import Malformed, TooLarge
+
+JSON_TYPE = "application/json"
+_BODY_SECONDS = 30.0
+
+
+def refuse_encoding(request: web.Request) -> None:
+    """Compressed bodies are refused: their size would say nothing about what they hold."""
+    encoding = request.headers.get(hdrs.CONTENT_ENCODING)
+    if encoding is not None and encoding.lower() != "identity":
+        raise UnsupportedMedia("Compressed bodies are not taken", header="Content-Encoding")
+
+
+def expect_type(request: web.Request, *types: str) -> str:
+    """The body's media type, which must be one of those. Raises UnsupportedMedia."""
+    refuse_encoding(request)
+    given = request.headers.get(hdrs.CONTENT_TYPE, "")
+    media = given.partition(";")[0].strip().lower()
+    if media not in types:
+        raise UnsupportedMedia(f"Send {' or '.join(types)}", header="Content-Type")
+    charset = given.lower().partition("charset=")[2].strip(' "')
+    if charset and charset.replace("-", "") not in ("utf8", "usascii"):
+        raise UnsupportedMedia("Send UTF-8", header="Content-Type")
+    return media
+
+
+async def read_body(request: web.Request, limit: int) -> bytes:
+    """The whole body. Raises TooLarge and TooSlow."""
+    length = request.content_length
+    if length is not None:
+        if length > limit:
+            raise TooLarge(limit_bytes=limit)
+        if request.content.is_eof():  # it came with the headers, as small bodies do: no timer needed
+            return await request.read()
+    return b"".join([chunk async for chunk in body_chunks(request, limit, within=_BODY_SECONDS)])
+
+
+async def body_chunks(request: web.Request, limit: int, *, within: float | None = None) -> AsyncIterator[bytes]:
+    """The body as it comes; ``within`` seconds for all of it, else the usual time for each chunk."""
+    length = request.content_length
+    if length is not None and length > limit:
+        raise TooLarge(limit_bytes=limit)
+    loop = asyncio.get_running_loop()
+    end = loop.time() + within if within else None
+    size = 0
+    while True:
+        try:
+            async with asyncio.timeout_at(end or loop.time() + _BODY_SECONDS):
+                chunk = await request.content.readany()
+        except TimeoutError:
+            raise TooSlow() from None
+        if not chunk:
+            return
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge(limit_bytes=limit)
+        yield chunk
+
+
+async def read_json(request: web.Request, limit: int) -> Any:
+    """A JSON body. Raises UnsupportedMedia, TooLarge, TooSlow, Malformed."""
+    expect_type(request, JSON_TYPE)
+    body = await read_body(request, limit)
+    try:
+        return decode_json(body)
+    except NotJson as error:
+        raise Malformed(f"The body is not JSON: {error.reason}", code="MALFORMED_JSON") from None
