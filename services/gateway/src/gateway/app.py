@@ -14,6 +14,7 @@ from gateway.adapters.connections import ConnectionCache
 from gateway.adapters.database import Database
 from gateway.adapters.imports import Imports
 from gateway.adapters.keys import KeyCache
+from gateway.adapters.late_bus import LateBus
 from gateway.adapters.leads import Leads
 from gateway.adapters.live import LiveFeeds
 from gateway.adapters.status import Status
@@ -49,13 +50,18 @@ async def build(service: Service) -> web.Application:
     assert isinstance(settings, GatewaySettings)
     keyring = Keyring.load(settings.keyring_file, settings.keyring)
     pool = await open_pool(
-        settings.database_url, "hub_gateway", max_size=settings.db_pool_size, application_name="hub-gateway"
+        settings.database_url,
+        "hub_gateway",
+        min_size=0,  # a database that is away is no reason not to start: requests are answered with 503 meanwhile
+        max_size=settings.db_pool_size,
+        application_name="hub-gateway",
     )
     service.resources.push_async_callback(pool.close)
     database = Database(pool, statement_seconds=settings.read_seconds)
     bus = open_bus(settings.effective_bus_url, name="gateway", limits=PublishLimits(confirm_seconds=_CONFIRM_SECONDS))
     service.resources.push_async_callback(bus.close)
-    service.background(bus.connect(), "bus")  # until it is there, writes are answered with 503
+    late_bus = LateBus(bus)
+    service.background(late_bus.connect(), "bus")
     vault, meter = Vault(pool, keyring), Meter()
     connections = ConnectionCache(
         database, vault, stale_seconds=settings.connection_stale_seconds, clock=time.monotonic
@@ -64,7 +70,7 @@ async def build(service: Service) -> web.Application:
     status = Status(database, lambda: meter.uptime)
     gateway = Gateway(
         settings=settings,
-        bus=bus,
+        bus=late_bus,
         keys=KeyCache(database, settings.key_cache_seconds, time.monotonic),
         connections=connections,
         imports=Imports(database),
@@ -84,7 +90,7 @@ async def build(service: Service) -> web.Application:
         trusted_proxies=parse_networks(settings.trusted_proxies),
     )
     service.checks["database"] = database.healthy
-    service.checks["bus"] = bus.healthy
+    service.checks["bus"] = late_bus.healthy
     return make_app(gateway)
 
 

@@ -15,6 +15,7 @@ UPDATED_AT = "updated_at"
 CUSTOM_FIELDS = "custom_fields"
 _IDENTITY = ("email", "phone", "first_name", "last_name", "company")
 _KEY_LENGTH = 255
+_EXACT = 2**53
 
 
 def _camel(name: str) -> str:
@@ -76,6 +77,12 @@ def _checked(fields: dict[str, Any], needs_identity: bool) -> Record | Problem:
     except ValidationError as error:
         found = problem_of(error)
         return Problem(found.code, found.message, found.field, external_id)
+    if lead.custom_fields:
+        for name, number in lead.custom_fields.items():
+            # orjson reads an integer beyond 64 bits as a float, and would change its digits without a word.
+            if type(number) is float and abs(number) > _EXACT:
+                place = printable(f"{CUSTOM_FIELDS}.{name}")
+                return Problem(Code.NUMBER_OUT_OF_RANGE, "The number is out of range", place, external_id)
     values = lead.__dict__
     said = {name: values[name] for name in lead.__pydantic_fields_set__}
     if not said or (needs_identity and not external_id and not any(said.get(name) for name in _IDENTITY)):

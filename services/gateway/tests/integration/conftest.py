@@ -1,0 +1,159 @@
+"""A real gateway in this process, on a free port, over a real database and the embedded bus."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import asyncpg
+import pytest
+from gateway.app import build
+from gateway.settings import GatewaySettings
+from hub.bus import open_bus
+from hub.bus.protocol import ConsumerOptions
+from hub.contracts.cloudevents import Event
+from hub.contracts.errors import Outcome
+from hub.contracts.scopes import ROLES
+from hub.contracts.topology import AUDIT, TRANSFORMER
+from hub.runtime import Service, health_routes, serving
+from hub.store.pool import open_pool
+from hub.vault import Keyring, Vault
+from hub.vault.api_keys import generate_api_key
+
+WEBHOOK_SECRET = b"the webhook's own secret"
+
+
+@dataclass
+class Hub:
+    """What a test works with."""
+
+    url: str
+    database_url: str
+    keyring: Keyring
+    pool: asyncpg.Pool  # as the superuser: tests set up and look at everything
+    client: aiohttp.ClientSession  # sends the account's admin key
+    account_id: int
+    key: str
+    connection_id: int
+    events: list[Event] = field(default_factory=list)  # what reached the transformer's and the audit's queue
+
+    async def add_key(self, scopes: Sequence[str], account_id: int | None = None, **columns: Any) -> str:
+        """A new API key's text."""
+        key = generate_api_key()
+        names = ["account_id", "id", "name", "secret_hash", "scopes", *columns]
+        values = [
+            account_id or self.account_id,
+            key.id,
+            f"key {key.id}",
+            key.secret_hash,
+            list(scopes),
+            *columns.values(),
+        ]
+        places = ", ".join(f"${number}" for number in range(1, len(values) + 1))
+        await self.pool.execute(f"INSERT INTO control.api_key ({', '.join(names)}) VALUES ({places})", *values)
+        return key.text
+
+    async def add_connection(self, name: str, secret: bytes, *, mode: str = "simple", **config: Any) -> int:
+        """A new custom-CRM connection's id."""
+        row: int = await self.pool.fetchval(
+            "INSERT INTO control.connection (account_id, crm_type, name, config, webhook_mode)"
+            " VALUES ($1, 'custom', $2, $3, $4) RETURNING id",
+            self.account_id,
+            name,
+            {"crm_type": "custom", **config},
+            mode,
+        )
+        sealed = await Vault(self.pool, self.keyring).seal(self.account_id, f"connection:{row}:webhook_secret", secret)
+        await self.pool.execute("UPDATE control.connection SET webhook_secret = $2 WHERE id = $1", row, sealed)
+        return row
+
+    async def until(self, condition: Callable[[], Awaitable[Any]], seconds: float = 10) -> Any:
+        """The first true value of ``condition``."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if value := await condition():
+                return value
+            await asyncio.sleep(0.02)
+        raise AssertionError("it did not come true in time")
+
+    async def received(self, count: int, type_: str | None = None) -> list[Event]:
+        """The events on the bus, once there are so many."""
+
+        async def enough() -> list[Event]:
+            found = [event for event in self.events if type_ is None or event.type == type_]
+            return found if len(found) >= count else []
+
+        found: list[Event] = await self.until(enough)
+        return found
+
+
+@asynccontextmanager
+async def gateway_running(database_url: str, keyring: Keyring, **settings: Any) -> AsyncIterator[str]:
+    """A gateway's address while it runs."""
+    chosen = GatewaySettings(
+        database_url=database_url,
+        keyring=keyring.dumps(),
+        **{
+            "key_cache_seconds": 0.2,
+            "connection_cache_seconds": 0.1,
+            "feed_seconds": 0.05,
+            "panel_seconds": 0.2,
+            **settings,
+        },
+    )
+    service = Service("gateway", chosen)
+    try:
+        app = await build(service)
+        app.add_routes(health_routes(service.checks))
+        async with serving(app, "127.0.0.1", 0, stop_seconds=2) as port:
+            yield f"http://127.0.0.1:{port}"
+    finally:
+        await service.close()
+
+
+async def until_ready(url: str) -> None:
+    """Wait for the gateway's database and bus."""
+    async with aiohttp.ClientSession() as client:
+        for _ in range(500):
+            async with client.get(f"{url}/readyz") as answer:
+                if answer.status == 200:
+                    return
+            await asyncio.sleep(0.02)
+    raise AssertionError("the gateway did not get ready")
+
+
+@pytest.fixture
+def keyring() -> Keyring:
+    """A key ring for one test."""
+    return Keyring.generate()
+
+
+@pytest.fixture
+async def hub(database_url: str, keyring: Keyring) -> AsyncIterator[Hub]:
+    """A gateway with one account, one admin key and one custom-CRM connection; what it publishes is collected."""
+    pool = await open_pool(database_url, None, max_size=4)
+    bus = open_bus(database_url, name="test")
+    try:
+        account_id = await pool.fetchval("INSERT INTO control.account (name) VALUES ('acme') RETURNING id")
+        async with gateway_running(database_url, keyring) as url, aiohttp.ClientSession(url) as client:
+            hub = Hub(url, database_url, keyring, pool, client, account_id, "", 0)
+            hub.key = await hub.add_key(ROLES["admin"])
+            hub.connection_id = await hub.add_connection("crm", WEBHOOK_SECRET)
+            client.headers["Authorization"] = f"Bearer {hub.key}"
+            await bus.connect()
+
+            async def collect(events: Sequence[Event]) -> Mapping[str, Outcome]:
+                hub.events.extend(events)
+                return {}
+
+            for queue in (TRANSFORMER, AUDIT):
+                await bus.consume(queue, collect, ConsumerOptions())
+            await until_ready(url)
+            await asyncio.sleep(0.15)  # the connection cache has seen the connection
+            yield hub
+    finally:
+        await bus.close()
+        await pool.close()
