@@ -1,6 +1,7 @@
 """How hubctl speaks: results on stdout, everything else on stderr."""
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-out = Console(highlight=False)
+_PIPED_WIDTH = 240  # into a pipe or file, lines are not broken at a terminal's width
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 err = Console(stderr=True, highlight=False)
 
 
@@ -30,8 +32,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) 
         err.print(f"[dim]{escape(empty)}[/]")
         return
     grid = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for name in columns:
-        grid.add_column(name, overflow="fold")
+    for number, name in enumerate(columns):
+        grid.add_column(name, overflow="fold", no_wrap=number == 0)
     for row in found:
         grid.add_row(*(escape(text) for text in row))
     out.print(grid)

@@ -58,10 +58,19 @@ async def show(account: str = typer.Option("", help="Only this account's.")) -> 
     async with administration() as admin:
         rows = await admin.list(LIST_KEYS, await account_id(admin, account) if account else None)
     now = datetime.now(UTC)
-    keys = [{**row, "state": _state(row["revoked_at"], row["expires_at"], now)} for row in rows]
+    keys = [
+        {**row, "scopes": _permissions(row["scopes"]), "state": _state(row["revoked_at"], row["expires_at"], now)}
+        for row in rows
+    ]
     names = ("id", "account", "name", "state", "scopes", "allowed_ips", "rate_per_minute", "created_at", "expires_at")
     headings = ("id", "account", "name", "state", "permissions", "from", "a minute", "created", "expires")
     table(headings, [[key[n] for n in names] for key in keys], empty="There are no keys yet: hubctl key create")
+
+
+def _permissions(scopes: list[str]) -> str:
+    """The role's name where the scopes are just a role's, else the scopes."""
+    roles = (name for name, granted in ROLES.items() if set(granted) == set(scopes))
+    return next(roles, ", ".join(scopes))
 
 
 def _state(revoked: datetime | None, expires: datetime | None, now: datetime) -> str:

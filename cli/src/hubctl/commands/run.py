@@ -24,7 +24,8 @@ def run(
     if bus not in ("embedded", "rabbitmq"):
         raise Problem(f"There is no bus {bus!r}.", "Use embedded or rabbitmq.")
     began = time.monotonic()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     with alone(folder):
         stage = Stage(folder, "rabbitmq" if bus == "rabbitmq" else "embedded", port)
         try:
@@ -44,7 +45,7 @@ def _start(stage: Stage) -> None:
         stage.hub.start_servers()
     done(f"{servers}: newest schema, key ring in place")
     with err.status("starting the services and a simulated CRM …"):
-        stage.hub.start()
+        stage.hub.start_services()
         stage.start_crm()
     stage.write_environment()
     done(f"ready: {', '.join(sorted(stage.hub.services))}, and a custom CRM")

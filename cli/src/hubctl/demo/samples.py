@@ -93,7 +93,7 @@ def rows(count: int = ROWS, seed: int = 20260110) -> list[list[str]]:
 
 def _record(rng: Random, person: _Person) -> list[str]:
     city, state, zip_prefix, _ = person.place
-    email = person.email if rng.random() < 0.93 else rng.choice(("", *_BAD_EMAILS))
+    email = person.email if rng.random() < 0.97 else rng.choice(("", *_BAD_EMAILS))
     phone = person.phone(rng.choice(_PHONE_SHAPES)) if rng.random() < 0.9 else rng.choice(("", *_BAD_PHONES))
     case = rng.choice((str, str, str, str.upper, str.lower))
     shape = rng.choice(_DATE_SHAPES)

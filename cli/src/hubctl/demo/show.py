@@ -16,7 +16,7 @@ from hubctl.demo.samples import FILE
 from hubctl.demo.scene import local_target, set_scene
 from hubctl.demo.stage import Remembered, Stage
 from hubctl.demo.subscriber import Subscriber, served
-from hubctl.demo.summary import Story, figures, screen
+from hubctl.demo.summary import Story, figures, show
 from hubctl.session import bus, database
 
 _QUIET_SECONDS = 60.0
@@ -37,7 +37,7 @@ async def perform(stage: Stage, began: float, *, stay: bool) -> None:
         hook = f"{stage.hub.url}/api/v1/webhooks/crm/custom/{known.connection_id}"
         await people.point_webhooks(hook, known.webhook_secret)
         story = await _flow(stage, known, people, began)
-        out.print(screen(stage, stage.remembered, story, subscriber))
+        show(out, stage, stage.remembered, story, subscriber)
         if stay:
             with suppress(aiohttp.ClientError):
                 await people.trickle(_TRICKLE_SECONDS)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
-from rich.console import Group
+from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
-from rich.text import Text
 
 from hubctl.demo.stage import Remembered, Stage
 from hubctl.demo.subscriber import Subscriber
@@ -44,58 +44,52 @@ async def figures(pool: asyncpg.Pool, account_id: int) -> Mapping[str, Any]:
     return dict(row)
 
 
-def screen(stage: Stage, known: Remembered, story: Story, subscriber: Subscriber) -> Group:
-    """The summary."""
+def show(console: Console, stage: Stage, known: Remembered, story: Story, subscriber: Subscriber) -> None:
+    """Print the summary. What is to be copied is never broken into lines."""
     title = f"The hub is running · {stage.hub.bus} bus · ready in {story.seconds:.0f} s"
-    happened = Panel(_happened(story, subscriber), title=title, title_align="left", border_style="green")
-    return Group(happened, _addresses(stage, known), _try(stage, known))
+    happened = _happened(story, subscriber)
+    console.print(Panel(happened, title=title, title_align="left", border_style="green", width=min(console.width, 100)))
+    api = f"{stage.hub.url}/api/v1/external/leads?limit=2"
+    lines = (
+        ("Dashboard", f"{stage.hub.url}/#key={known.api_key}"),
+        ("API, to try", f"{stage.hub.url}/docs"),
+        ("Simulated CRM", f"{stage.crm_url}/_control/leads"),
+        ("Data and logs", str(stage.folder)),
+    )
+    for name, text in lines:
+        console.print(f"{name:15} [bold cyan]{escape(text)}[/]", soft_wrap=True)
+    console.print("\nTry it:", soft_wrap=True)
+    console.print(f"[bold]curl -s -H 'Authorization: Bearer {known.api_key}' '{api}'[/]", soft_wrap=True)
+    console.print(
+        "\n[dim]hubctl status and hubctl --help work on this hub, in this folder. Ctrl-C stops everything.[/]"
+    )
 
 
 def _happened(story: Story, subscriber: Subscriber) -> Table:
     grid = Table.grid(padding=(0, 2))
-    found, seen, crm = story.figures, story.imported, story.crm
+    grid.add_column(style="bold", no_wrap=True)
+    found, seen, hooks = story.figures, story.imported, story.crm["webhooks"]
     if story.fresh:
-        grid.add_row("Sample file", _numbers(seen, "accepted", "rejected"))
-        grid.add_row(
-            "", _numbers(seen, "created", "updated", "unchanged") + f", {found['warnings']} doubtful values kept"
+        grid.add_row("Sample file", f"{_numbers(seen, 'accepted')}, {_numbers(seen, 'rejected')} with the reason")
+        merged = (
+            f"{_numbers(seen, 'created')}, {seen.get('updated', 0) + seen.get('unchanged', 0)} merged as duplicates"
         )
+        grid.add_row("", f"{merged}, {found['warnings']} doubtful values kept and listed")
     else:
-        grid.add_row(
-            "Kept from before", f"{found['versions']} versions of leads; the sample file is not imported twice"
-        )
-    grid.add_row("Golden leads", f"{found['leads']}, each with history and provenance")
+        grid.add_row("Kept from before", "the sample file is not imported twice")
+    grid.add_row("Golden leads", f"{found['leads']} in {found['versions']} versions, each with its history")
+    grid.add_row("To the CRM", f"{found['in_sync']} in sync, {found['refused']} refused by it (hubctl failed list)")
     grid.add_row(
-        "To the CRM", f"{found['in_sync']} in sync, {found['refused']} refused by the CRM (hubctl failed list)"
+        "From the CRM", f"{found['crm_new']} new leads, {found['crm_changes'] - found['crm_new']} edits by people"
     )
-    hooks = crm["webhooks"]
-    grid.add_row(
-        "From the CRM",
-        f"{hooks['sent']} webhooks: {found['crm_changes']} changes by people, {found['crm_new']} new leads",
-    )
-    grid.add_row(
-        "To a subscriber",
-        f"{subscriber.received.total()} signed webhooks" + f", {subscriber.forged} forged" * bool(subscriber.forged),
-    )
+    grid.add_row("", f"{hooks['sent']} signed webhooks in this run, its echoes of our own writes included")
+    forged = f", {subscriber.forged} with a wrong signature" if subscriber.forged else ""
+    grid.add_row("To a subscriber", f"{subscriber.received.total()} signed webhooks in this run{forged}")
     grid.add_row("Audit trail", f"{found['audited']} entries")
     if not story.quiet:
         grid.add_row("Still busy", "work goes on in the background; the dashboard shows it")
     return grid
 
 
-def _numbers(counts: Mapping[str, Any], *names: str) -> str:
-    return ", ".join(f"{counts.get(name, 0)} {name}" for name in names)
-
-
-def _addresses(stage: Stage, known: Remembered) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_row("Dashboard", Text(f"{stage.hub.url}/#key={known.api_key}", style="bold cyan", overflow="fold"))
-    grid.add_row("API, to try", Text(f"{stage.hub.url}/docs", style="cyan"))
-    grid.add_row("Simulated CRM", Text(f"{stage.crm_url}/_control/leads", style="cyan"))
-    grid.add_row("Logs, data", str(stage.folder))
-    return grid
-
-
-def _try(stage: Stage, known: Remembered) -> Text:
-    curl = f"curl -s -H 'Authorization: Bearer {known.api_key}' '{stage.hub.url}/api/v1/external/leads?limit=2'"
-    hint = "\n\nhubctl status and hubctl --help work on this hub, in this folder. Ctrl-C stops everything."
-    return Text.assemble("\nTry it:\n", (curl, "bold"), hint, overflow="fold")
+def _numbers(counts: Mapping[str, Any], name: str) -> str:
+    return f"{counts.get(name, 0)} {name}"

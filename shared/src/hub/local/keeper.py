@@ -92,7 +92,8 @@ class Keeper:
 
     def _start(self, name: str) -> None:
         state = self._states[name]
-        self._programs[name].start()
+        if self._programs[name].pid is None:
+            self._programs[name].start()
         state.wanted, state.started_at, state.start_at = True, time.monotonic(), None
 
     def _stop(self, name: str) -> None:
