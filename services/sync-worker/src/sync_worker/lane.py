@@ -43,7 +43,7 @@ class Pace:
     def of(settings: SyncWorkerSettings) -> "Pace":
         """From the settings. A lease outlasts a look-up and a write, or nothing could ever be sent under it."""
         call = settings.sync_call_seconds
-        lease = max(settings.sync_lease_seconds, 2.5 * call)
+        lease = max(settings.sync_lease_seconds, 3 * call)
         return Pace(settings.sync_concurrency, settings.sync_claim_size, call, lease, settings.sync_outage_seconds)
 
 
@@ -62,6 +62,7 @@ class Lane:
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake, self._closing = asyncio.Event(), asyncio.Event()
         self._in_hand, self._hungry = 0, False
+        self._appetite = pace.claim_size  # less while leases run out before their rows had their turn
         self._next_due = math.inf
         self.active_at = time.monotonic()
 
@@ -114,7 +115,7 @@ class Lane:
 
     async def _take(self) -> None:
         """Claim as much as there is room for, start on it, and sleep unless there is more."""
-        room = self._pace.claim_size - self._in_hand
+        room = max(0, self._appetite - self._in_hand)
         lease_ends = time.monotonic() + self._pace.lease
         try:
             claimed = await self._targets.claim(self.line.place, room, self._pace.lease) if room else []
@@ -131,6 +132,7 @@ class Lane:
         for each in claimed:
             self._start(plan(each, self.line.mapping), lease_ends)
         self._hungry = len(claimed) == room
+        self._appetite = min(self._pace.claim_size, self._appetite * 2)
         if not (self._hungry and self._roomy()):
             await self._sleep()
 
@@ -143,7 +145,7 @@ class Lane:
             self._next_due = math.inf
 
     def _roomy(self) -> bool:
-        return self._in_hand <= self._pace.claim_size // 2
+        return self._in_hand <= self._appetite // 2
 
     def _start(self, todo: Plan, lease_ends: float) -> None:
         if todo.step is Step.NOTHING:
@@ -166,9 +168,11 @@ class Lane:
     async def _attempt(self, todo: Plan, lease_ends: float) -> Settlement:
         started = time.monotonic()
         pause = self._gate.remaining(started)
-        calls = 2 if todo.step is Step.LOOK_UP else 1
-        if pause or self._closing.is_set() or self._probe.refused or lease_ends - started < calls * self._pace.call:
+        if pause or self._closing.is_set() or self._probe.refused:
             return given_back(todo, pause)
+        if lease_ends - started < (2 if todo.step is Step.LOOK_UP else 1) * self._pace.call:
+            self._appetite = self._pace.concurrency
+            return given_back(todo, 0.0)
         done, result = await self._call(todo)
         elapsed = time.monotonic() - started
         metrics.PUSH_SECONDS.labels(self.line.crm_type).observe(elapsed)

@@ -45,11 +45,7 @@ def postgres(server_folder: Path) -> Iterator[LocalPostgres]:
 
 
 async def _make_template(server: LocalPostgres) -> None:
-    connection = await asyncpg.connect(server.url)
-    try:
-        await connection.execute(f"CREATE DATABASE {_TEMPLATE}")
-    finally:
-        await connection.close()
+    await _administer(server, f"CREATE DATABASE {_TEMPLATE}")
     await migrate(server.database_url(_TEMPLATE))
 
 
@@ -57,10 +53,15 @@ async def _make_template(server: LocalPostgres) -> None:
 async def database_url(postgres: LocalPostgres) -> AsyncIterator[str]:
     """A fresh database with the newest schema; dropped after the test."""
     name = f"test_{new_id().replace('-', '')}"
-    admin = await asyncpg.connect(postgres.url)
+    await _administer(postgres, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+    yield postgres.database_url(name)
+    await _administer(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _administer(server: LocalPostgres, statement: str) -> None:
+    # A connection for each statement: a test may kill the server in between.
+    connection = await asyncpg.connect(server.url)
     try:
-        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
-        yield postgres.database_url(name)
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await connection.execute(statement)
     finally:
-        await admin.close()
+        await connection.close()
