@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from random import Random
-from typing import Any
-
-import aiohttp
 
 from hubctl.demo.samples import rows
+from hubctl.trial.crm import CrmControl
 
 Edit = Callable[[Random], Mapping[str, str]]
 _EDITS: tuple[Edit, ...] = (
@@ -20,31 +18,21 @@ _EDITS: tuple[Edit, ...] = (
 
 
 class People:
-    """Agents who use the CRM by hand (its control API stands for its screens)."""
+    """Agents who use the CRM by hand."""
 
-    def __init__(self, session: aiohttp.ClientSession, crm_url: str, seed: int) -> None:
-        self._session = session
-        self._crm = crm_url
+    def __init__(self, crm: CrmControl, seed: int) -> None:
+        self._crm = crm
         self._rng = Random(seed)  # noqa: S311 - who edits what in a demonstration
         self._ids: list[str] = []
         self._strangers = iter(rows(400, seed=seed + 1))
 
-    async def point_webhooks(self, url: str, secret: str) -> None:
-        """Have the CRM tell the hub what people do (and, as many CRMs do, what the hub itself did)."""
-        await self._call("PUT", "/_control/webhook", {"url": url, "secret": secret, "mode": "simple", "echo": True})
-
-    async def counters(self) -> dict[str, Any]:
-        """The CRM's own count of leads, requests and webhooks."""
-        return await self._call("GET", "/_control/counters", None)
-
     async def work(self, edits: int, new: int) -> None:
         """Some edits of leads that are there, and some new leads."""
         if edits and not self._ids:
-            everything = await self._call("GET", "/_control/leads", None)
-            self._ids = [record["id"] for record in everything["data"]]
+            self._ids = [record["id"] for record in await self._crm.leads()]
         for _ in range(edits if self._ids else 0):
             edit = self._rng.choice(_EDITS)(self._rng)
-            await self._call("PATCH", f"/_control/leads/{self._rng.choice(self._ids)}", edit)
+            await self._crm.edit(self._rng.choice(self._ids), edit)
         for _ in range(new):
             await self._enter()
 
@@ -59,9 +47,7 @@ class People:
         if row is None:
             return
         stamp = f"{self._rng.randrange(16**6):06x}"
-        record = await self._call(
-            "POST",
-            "/_control/leads",
+        record = await self._crm.create(
             {
                 "first_name": row[1].strip()[:50],
                 "last_name": row[2].strip(),
@@ -73,9 +59,3 @@ class People:
             },
         )
         self._ids.append(record["id"])
-
-    async def _call(self, method: str, path: str, document: Mapping[str, Any] | None) -> dict[str, Any]:
-        async with self._session.request(method, self._crm + path, json=document) as answer:
-            answer.raise_for_status()
-            found: dict[str, Any] = await answer.json()
-            return found

@@ -2,15 +2,14 @@
 
 import asyncpg
 
-from hub.contracts.events import ENROLLMENT_COMPLETED, LEAD_CREATED, LEAD_UPDATED
 from hub.store.admin import Admin
 from hub.vault import Keyring, Vault
 from hubctl.demo.stage import Remembered, Stage
 from hubctl.provision import NewConnection, announce_connection, create_connection, create_key, create_subscription
 from hubctl.session import Target, bus, database
+from hubctl.trial.tenant import EVENTS, target_of
 
 ACCOUNT = "Demo Agency"
-EVENTS = [kind.removeprefix("mpp.").removesuffix(".v1") for kind in (LEAD_CREATED, LEAD_UPDATED, ENROLLMENT_COMPLETED)]
 
 # The design document's status table; the simulated CRM keeps what it is sent.
 _STATUSES = {
@@ -20,34 +19,18 @@ _STATUSES = {
     "enrolled": "Closed Won",
     "lost": "Closed Lost",
 }
+_MAPPINGS = {
+    "mpp_fields": {"Interest Level": "interest_level", "Last Contact": "last_contact"},
+    "custom_transformations": {"status": _STATUSES},
+}
 _POINT = "UPDATE webhooks.subscription SET webhook_url = $2 WHERE id = $1"
 _RECONNECT = """
     UPDATE control.connection SET config = jsonb_set(config, '{base_url}', $2), updated_at = now() WHERE id = $1"""
 
 
-def connection_config(crm_url: str) -> dict[str, object]:
-    """The design document's configuration of a custom CRM."""
-    return {
-        "crm_type": "custom",
-        "auth_type": "api_key",
-        "base_url": f"{crm_url}/v2",
-        "endpoints": {"get_leads": "/leads", "create_lead": "/leads", "update_lead": "/leads/{id}"},
-        "field_mappings": {
-            "mpp_fields": {"Interest Level": "interest_level", "Last Contact": "last_contact"},
-            "custom_transformations": {"status": _STATUSES},
-        },
-    }
-
-
-def local_target(stage: Stage) -> Target:
-    """The stage's hub, for commands' tools."""
-    hub = stage.hub
-    return Target(hub.database_url, hub.bus_url, str(hub.keyring_file), "", hub.url)
-
-
 async def set_scene(stage: Stage, subscriber_url: str) -> Remembered:
     """Make what is missing; everything points at this run's addresses afterwards."""
-    target = local_target(stage)
+    target = target_of(stage.hub)
     async with database(target) as pool:
         vault = Vault(pool, Keyring.load(target.keyring_file, ""))
         known = stage.remembered
@@ -63,13 +46,13 @@ async def set_scene(stage: Stage, subscriber_url: str) -> Remembered:
         await pool.execute(_POINT, known.subscription_id, subscriber_url)
         if not known.connection_id:
             known = await _connect(stage, target, pool, vault)
-        await pool.execute(_RECONNECT, known.connection_id, f"{stage.crm_url}/v2")
+        await pool.execute(_RECONNECT, known.connection_id, f"{stage.crm.url}/v2")
     return known
 
 
 async def _connect(stage: Stage, target: Target, pool: asyncpg.Pool, vault: Vault) -> Remembered:
     known = stage.remembered
-    config = connection_config(stage.crm_url)
+    config = stage.crm.config(field_mappings=_MAPPINGS)
     wish = NewConnection("custom", "Demo CRM", config, known.crm_api_key, known.webhook_secret)
     made = await create_connection(pool, vault, known.account_id, wish)
     async with bus(target) as line:

@@ -11,13 +11,15 @@ from hub.local.ports import free_port
 from hubctl.commands.upload import read, send
 from hubctl.console import done, err, out, warn
 from hubctl.demo.people import People
-from hubctl.demo.quiet import until_quiet
 from hubctl.demo.samples import FILE
-from hubctl.demo.scene import local_target, set_scene
+from hubctl.demo.scene import set_scene
 from hubctl.demo.stage import Remembered, Stage
-from hubctl.demo.subscriber import Subscriber, served
 from hubctl.demo.summary import Story, figures, show
 from hubctl.session import bus, database
+from hubctl.trial.crm import CrmControl
+from hubctl.trial.quiet import until_quiet
+from hubctl.trial.subscriber import Subscriber
+from hubctl.trial.tenant import target_of
 
 _QUIET_SECONDS = 60.0
 _FIRST_EDITS, _FIRST_NEW = 120, 40
@@ -29,27 +31,28 @@ async def perform(stage: Stage, began: float, *, stay: bool) -> None:
     subscriber = Subscriber(stage.remembered.subscriber_secret)
     async with AsyncExitStack() as held:
         port = free_port(stage.remembered.subscriber_port or 9200)
-        await held.enter_async_context(served(subscriber, port))
-        known = await set_scene(stage, f"http://127.0.0.1:{port}/webhooks/mpp")
+        known = await set_scene(stage, await held.enter_async_context(subscriber.served(port)))
         known = stage.remember(subscriber_port=port)
         session = await held.enter_async_context(aiohttp.ClientSession())
-        people = People(session, stage.crm_url, seed=int(began) if known.import_id else 7)
+        crm = CrmControl(session, stage.crm.url)
+        people = People(crm, seed=int(began) if known.import_id else 7)
         hook = f"{stage.hub.url}/api/v1/webhooks/crm/custom/{known.connection_id}"
-        await people.point_webhooks(hook, known.webhook_secret)
-        story = await _flow(stage, known, people, began)
+        await crm.point_webhooks(hook, known.webhook_secret)
+        story = await _flow(stage, crm, people, began)
         show(out, stage, stage.remembered, story, subscriber)
         if stay:
             with suppress(aiohttp.ClientError):
                 await people.trickle(_TRICKLE_SECONDS)
 
 
-async def _flow(stage: Stage, known: Remembered, people: People, began: float) -> Story:
-    target = local_target(stage)
+async def _flow(stage: Stage, crm: CrmControl, people: People, began: float) -> Story:
+    known = stage.remembered
+    target = target_of(stage.hub)
     fresh = not known.import_id
     async with database(target) as pool, bus(target) as line:
 
         async def crm_is_quiet() -> bool:
-            return int((await people.counters())["webhooks"]["pending"]) == 0
+            return int((await crm.counters())["webhooks"]["pending"]) == 0
 
         imported = await _import(stage, known) if fresh else {}
         with err.status("leads flow to the CRM …"):
@@ -59,7 +62,7 @@ async def _flow(stage: Stage, known: Remembered, people: People, began: float) -
             quiet = await until_quiet(pool, line, _QUIET_SECONDS, crm_is_quiet)
         if not quiet:
             warn(f"the hub is not at rest after {_QUIET_SECONDS:.0f} s: hubctl status says what waits")
-        counters = await people.counters()
+        counters = await crm.counters()
         found = await figures(pool, known.account_id)
     return Story(time.monotonic() - began, fresh, quiet, imported, counters, found)
 

@@ -13,8 +13,8 @@ from typing import IO
 from hub.local.hub import BusKind, LocalHub
 from hub.local.keeper import Keeper
 from hub.local.ports import free_port
-from hub.local.programs import PythonProgram, wait_answering
 from hubctl.problems import Problem
+from hubctl.trial.crm import SimulatedCrm
 
 _CRM = "crm"
 
@@ -44,25 +44,14 @@ class Stage:
         self.remembered = self._read()
         wishes = {"gateway": free_port(port), "postgres": free_port(15432), "rabbitmq": free_port(15672)}
         self.hub = LocalHub(self.folder, bus, ports=wishes)
-        self.crm_port = free_port(9100)
-        arguments = ["--port", str(self.crm_port), "--db", str(self.folder / "crm.sqlite")]
-        self._crm = PythonProgram(
-            "simulators.custom",
-            environment={"PATH": os.environ.get("PATH", ""), "PYTHONUNBUFFERED": "1"},
-            log_file=self.hub.log("custom-crm"),
-            arguments=[*arguments, "--api-key", self.remembered.crm_api_key],
-        )
-        self._keeper = Keeper({_CRM: self._crm})
-
-    @property
-    def crm_url(self) -> str:
-        """The simulated CRM."""
-        return f"http://127.0.0.1:{self.crm_port}"
+        key, log = self.remembered.crm_api_key, self.hub.log("custom-crm")
+        self.crm = SimulatedCrm(self.folder / "crm.sqlite", log, api_key=key, port=free_port(9100))
+        self._keeper = Keeper({_CRM: self.crm})
 
     def start_crm(self) -> None:
         """Start the simulated CRM and wait until it answers."""
         self._keeper.start(_CRM)
-        wait_answering({"custom CRM": f"{self.crm_url}/_control/counters"}, within=30, logs=self.folder / "logs")
+        self.crm.wait_ready()
 
     def stop(self) -> None:
         """Stop the CRM, then the hub, in order."""

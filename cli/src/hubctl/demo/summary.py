@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from hubctl.demo.stage import Remembered, Stage
-from hubctl.demo.subscriber import Subscriber
+from hubctl.trial.subscriber import Subscriber
 
 _FIGURES = """
     SELECT (SELECT count(*) FROM leads.lead WHERE account_id = $1) AS leads,
@@ -53,7 +53,7 @@ def show(console: Console, stage: Stage, known: Remembered, story: Story, subscr
     lines = (
         ("Dashboard", f"{stage.hub.url}/#key={known.api_key}"),
         ("API, to try", f"{stage.hub.url}/docs"),
-        ("Simulated CRM", f"{stage.crm_url}/_control/leads"),
+        ("Simulated CRM", f"{stage.crm.url}/_control/leads"),
         ("Data and logs", str(stage.folder)),
     )
     for name, text in lines:
