@@ -23,7 +23,7 @@ class SimulatedCrm(PythonProgram):
             "simulators.custom",
             environment={"PATH": os.environ.get("PATH", ""), "PYTHONUNBUFFERED": "1"},
             log_file=log_file,
-            arguments=[*where, "--api-key", self.api_key],
+            arguments=[*where, f"--api-key={self.api_key}"],  # a key may begin with a dash
         )
 
     def wait_ready(self, within: float = 30.0) -> None:
