@@ -23,11 +23,10 @@ from gateway.domain.networks import parse_networks
 from gateway.domain.rate import RateLimiter
 from gateway.domain.session import Sessions
 from gateway.gateway import Gateway
-from gateway.handlers.pages import CSP_DOCS, CSP_STRICT, Pages, serve_file
+from gateway.handlers.pages import CSP_DOCS, CSP_STRICT, files, serve_file
 from gateway.routes import ROUTES
 from gateway.settings import GatewaySettings
-from gateway.web.guard import guard
-from gateway.web.meter import Meter
+from gateway.web.guard import Endpoint, guarded, nowhere
 from gateway.web.openapi import build_openapi
 from gateway.web.routing import endpoint
 from hub.bus import open_bus
@@ -36,6 +35,7 @@ from hub.contracts.connector import WebhookParser
 from hub.registry import CONNECTORS
 from hub.runtime import Service
 from hub.store.pool import open_pool
+from hub.telemetry.metrics import HTTP
 from hub.vault import Keyring, Vault
 
 _HERE = Path(__file__).parent
@@ -62,12 +62,12 @@ async def build(service: Service) -> web.Application:
     service.resources.push_async_callback(bus.close)
     late_bus = LateBus(bus)
     service.background(late_bus.connect(), "bus")
-    vault, meter = Vault(pool, keyring), Meter()
+    vault = Vault(pool, keyring)
     connections = ConnectionCache(
         database, vault, stale_seconds=settings.connection_stale_seconds, clock=time.monotonic
     )
     service.background(connections.keep_fresh(settings.connection_cache_seconds), "connections")
-    status = Status(database, lambda: meter.uptime)
+    status = Status(database, HTTP.availability)
     gateway = Gateway(
         settings=settings,
         bus=late_bus,
@@ -85,7 +85,6 @@ async def build(service: Service) -> web.Application:
         ),
         rates=RateLimiter(time.monotonic),
         sessions=Sessions([keyring.keys[keyring.current], *keyring.keys.values()]),
-        meter=meter,
         webhook_parsers=_parsers(),
         trusted_proxies=parse_networks(settings.trusted_proxies),
     )
@@ -108,15 +107,26 @@ def _swagger_folder() -> Path:
 
 def make_app(gateway: Gateway) -> web.Application:
     """The application over its parts."""
-    app = web.Application(middlewares=[guard(gateway.meter)], client_max_size=_LARGEST_BODY)
+    app = web.Application(client_max_size=_LARGEST_BODY)
+
+    def add(method: str, path: str, name: str, handler: Endpoint) -> None:
+        log_requests = gateway.settings.log_level == "debug"
+        app.router.add_route(method, path, guarded(name, handler, log_requests=log_requests))
+
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, endpoint(route, gateway), name=route.name)
+        add(route.method, route.path, route.name, endpoint(route, gateway))
+        if route.path.endswith("/{crm_type}"):  # the hot path: a plain address is found faster than a pattern
+            for crm_type in gateway.webhook_parsers:
+                add(route.method, route.path.replace("{crm_type}", crm_type), route.name, endpoint(route, gateway))
     document = orjson.dumps(build_openapi(ROUTES, version("crmhub-gateway")))
-    app.router.add_get("/openapi.json", serve_file(document, ".json", CSP_STRICT))
-    app.router.add_get("/", serve_file((_HERE / "pages/index.html").read_bytes(), ".html", CSP_STRICT))
-    app.router.add_get("/docs", serve_file((_HERE / "pages/docs.html").read_bytes(), ".html", CSP_DOCS))
-    app.add_routes(Pages("/static", _HERE / "static").routes(CSP_STRICT))
-    app.add_routes(Pages("/docs", _swagger_folder(), _SWAGGER_FILES).routes(CSP_DOCS))
+    add("GET", "/openapi.json", "page", serve_file(document, ".json", CSP_STRICT))
+    add("GET", "/", "page", serve_file((_HERE / "pages/index.html").read_bytes(), ".html", CSP_STRICT))
+    add("GET", "/docs", "page", serve_file((_HERE / "pages/docs.html").read_bytes(), ".html", CSP_DOCS))
+    for path, handler in files("/static", _HERE / "static", CSP_STRICT):
+        add("GET", path, "page", handler)
+    for path, handler in files("/docs", _swagger_folder(), CSP_DOCS, _SWAGGER_FILES):
+        add("GET", path, "page", handler)
+    add("*", "/{nowhere:.*}", "unmatched", nowhere)  # matches last, whatever is added later: it is the least explicit
 
     async def end_feeds(_app: web.Application) -> None:
         gateway.live.close()

@@ -16,7 +16,6 @@ from gateway.domain.access import Network, client_ip
 from gateway.domain.rate import RateLimiter
 from gateway.domain.session import Sessions
 from gateway.settings import GatewaySettings
-from gateway.web.meter import Meter
 from hub.bus.protocol import Publisher
 from hub.contracts.connector import WebhookParser
 
@@ -36,7 +35,6 @@ class Gateway:
     live: LiveFeeds
     rates: RateLimiter
     sessions: Sessions
-    meter: Meter
     webhook_parsers: Mapping[str, WebhookParser]
     trusted_proxies: tuple[Network, ...]
 

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import asyncpg
 import pytest
+
 from gateway.app import build
 from gateway.settings import GatewaySettings
 from hub.bus import open_bus
@@ -53,7 +54,8 @@ class Hub:
             *columns.values(),
         ]
         places = ", ".join(f"${number}" for number in range(1, len(values) + 1))
-        await self.pool.execute(f"INSERT INTO control.api_key ({', '.join(names)}) VALUES ({places})", *values)
+        statement = f"INSERT INTO control.api_key ({', '.join(names)}) VALUES ({places})"  # noqa: S608 - names from this file
+        await self.pool.execute(statement, *values)
         return key.text
 
     async def add_connection(self, name: str, secret: bytes, *, mode: str = "simple", **config: Any) -> int:

@@ -3,6 +3,7 @@
 Source: https://www.w3.org/TR/trace-context/ (section 3.2, traceparent).
 """
 
+import random
 import re
 import secrets
 from contextvars import ContextVar
@@ -15,7 +16,8 @@ def continue_trace(header: str | None) -> str:
     """The trace of an incoming request: its own header when that is valid, else a new trace."""
     if header is not None and len(header) == 55 and _TRACEPARENT.match(header):
         return header
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    digits = f"{random.getrandbits(192):048x}"
+    return f"00-{digits[:32]}-{digits[32:]}-01"
 
 
 def child_span(traceparent: str | None) -> str:

@@ -20,9 +20,9 @@ _RECENT_IMPORTS = 5
 class Status:
     """Reads for one account at a time."""
 
-    def __init__(self, database: Database, uptime: Callable[[], float]) -> None:
+    def __init__(self, database: Database, availability: Callable[[], float | None]) -> None:
         self._database = database
-        self._uptime = uptime
+        self._availability = availability
 
     async def sync(self, account_id: int) -> dict[str, Any]:
         """The design document's sync status, and each connection's share in it."""
@@ -40,6 +40,7 @@ class Status:
             imports = await connection.fetch(queries.RECENT_IMPORTS, account_id, _RECENT_IMPORTS)
         assert counts is not None
         assert performance is not None
+        availability = self._availability()
         pushed, tried = performance["pushed"], performance["pushed"] + performance["failed"]
         return {
             "connected_crms": sum(each["status"] == "connected" for each in sync["connections"]),
@@ -50,7 +51,7 @@ class Status:
             "performance": {
                 "avg_sync_seconds": round(performance["lag_ms"] / pushed / 1000, 3) if pushed else None,
                 "success_rate": round(100 * pushed / tried, 1) if tried else None,
-                "api_uptime": self._uptime(),
+                "api_uptime": 100.0 if availability is None else round(100 * availability, 2),
             },
             "leads": {"total": counts["total"]},
             "connections": sync["connections"],

@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway.domain.records import Record
 from hub.contracts.cloudevents import Event
-from hub.contracts.events import CRM_RECORD_RECEIVED, ENROLLMENT_RECEIVED, IMPORT_ACCEPTED, LEAD_RECEIVED
+from hub.contracts.events import ENROLLMENT_RECEIVED, IMPORT_ACCEPTED, LEAD_RECEIVED
 
 SOURCE = "gateway"
 Actor = dict[str, str]
@@ -35,10 +35,3 @@ def enrollment_received(account_id: int, data: dict[str, Any], traceparent: str 
 def import_accepted(account_id: int, data: dict[str, Any], traceparent: str | None) -> Event:
     """An import was read to its end and is durable."""
     return Event(IMPORT_ACCEPTED, account_id, f"import/{data['import_id']}", data, SOURCE, traceparent=traceparent)
-
-
-def record_received(
-    account_id: int, event_id: str, subject: str, data: dict[str, Any], traceparent: str | None
-) -> Event:
-    """A CRM's record came by webhook; ``event_id`` is the same for every delivery of it."""
-    return Event(CRM_RECORD_RECEIVED, account_id, subject, data, SOURCE, id=event_id, traceparent=traceparent)

@@ -1,11 +1,12 @@
 """Pages and their files, from the package itself: nothing is loaded from elsewhere."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
-_HERE = Path(__file__).parent.parent
+from gateway.web.guard import Endpoint
+
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -23,26 +24,14 @@ CSP_STRICT = (
 CSP_DOCS = CSP_STRICT.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 
 
-class Pages:
-    """Files of a folder, read once: a path that was not there at the start does not exist."""
-
-    def __init__(self, prefix: str, folder: Path, only: frozenset[str] | None = None) -> None:
-        self._prefix = prefix
-        self._files = {
-            path.relative_to(folder).as_posix(): (path.read_bytes(), path.suffix)
-            for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.suffix in _TYPES and (only is None or path.name in only)
-        }
-
-    def routes(self, csp: str) -> list[web.RouteDef]:
-        """A route per file."""
-        return [
-            web.get(f"{self._prefix}/{name}", serve_file(content, suffix, csp))
-            for name, (content, suffix) in self._files.items()
-        ]
+def files(prefix: str, folder: Path, csp: str, only: frozenset[str] | None = None) -> Iterator[tuple[str, Endpoint]]:
+    """(address, handler) of a folder's files, read once: what is not there now does not exist."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix in _TYPES and (only is None or path.name in only):
+            yield f"{prefix}/{path.relative_to(folder).as_posix()}", serve_file(path.read_bytes(), path.suffix, csp)
 
 
-def serve_file(content: bytes, suffix: str, csp: str) -> Handler:
+def serve_file(content: bytes, suffix: str, csp: str) -> Endpoint:
     """A handler that answers with these bytes."""
     headers = {
         "Content-Type": _TYPES[suffix],

@@ -2,85 +2,71 @@
 
 from collections.abc import Sequence
 from time import time
-from typing import Any
 
 from aiohttp import web
 
 from gateway.adapters.connections import Webhooks
 from gateway.domain.access import within
-from gateway.domain.receiving import record_received
+from gateway.domain.receiving import SOURCE
 from gateway.domain.replay import webhook_event_id
 from gateway.gateway import Gateway
 from gateway.handlers.places import number
-from gateway.web.bodies import expect_type, read_body, refuse_encoding
+from gateway.web.bodies import body_at_hand, expect_type, read_body
 from hub.contracts.cloudevents import Event
 from hub.contracts.connector import WebhookParser, WebhookRecord
 from hub.contracts.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from hub.contracts.events import CRM_RECORD_RECEIVED
 from hub.telemetry.trace import current_traceparent
 
 WEBHOOK_LIMIT = 1_000_000
 _MOST_CANDIDATES = 64
-_JSON = ("application/json", "application/json; charset=utf-8")
+_JSON = frozenset({"application/json", "application/json; charset=utf-8"})
 
 
 async def receive_by_crm(gateway: Gateway, request: web.Request) -> web.Response:
     """The connection is the one whose secret the signature was made with."""
-    crm_type = request.match_info["crm_type"]
-    parser = _parser(gateway, crm_type)
+    crm_type = request.path.rpartition("/")[2]
+    parser = gateway.webhook_parsers.get(crm_type)
+    if parser is None:
+        raise NotFound("There is no such CRM")
+    _check_type(request)
+    body = body_at_hand(request, WEBHOOK_LIMIT) or await read_body(request, WEBHOOK_LIMIT)
     candidates = gateway.connections.of_type(crm_type)
-    if len(candidates) > _MOST_CANDIDATES:
-        raise Conflict(
-            "Too many connections to this CRM to tell them apart; use the address with the connection's id",
-            code="AMBIGUOUS_CONNECTION",
-        )
-    return await _receive(gateway, request, parser, candidates)
+    if len(candidates) == 1:
+        connection = candidates[0]
+        parser.verify(connection.mode, connection.secret, request.headers, body, time())
+    else:
+        connection = _signer(parser, candidates, request, body)
+    return await _accept(gateway, request, connection, parser.parse(body))
 
 
 async def receive_by_connection(gateway: Gateway, request: web.Request) -> web.Response:
     """The address names the connection."""
     crm_type = request.match_info["crm_type"]
-    parser = _parser(gateway, crm_type)
     connection_id = number(request.match_info["connection_id"])
-    connection = gateway.connections.get(connection_id) if connection_id else None
-    if connection is None or connection.crm_type != crm_type:
-        raise NotFound("There is no such connection")
-    return await _receive(gateway, request, parser, (connection,))
-
-
-def _parser(gateway: Gateway, crm_type: str) -> WebhookParser:
     parser = gateway.webhook_parsers.get(crm_type)
-    if parser is None:
-        raise NotFound("There is no such CRM")
-    return parser
-
-
-async def _receive(
-    gateway: Gateway, request: web.Request, parser: WebhookParser, candidates: Sequence[Webhooks]
-) -> web.Response:
-    if request.headers.get("Content-Type", "") in _JSON:
-        refuse_encoding(request)
-    else:
-        expect_type(request, "application/json")
+    connection = gateway.connections.get(connection_id) if connection_id else None
+    if parser is None or connection is None or connection.crm_type != crm_type:
+        raise NotFound("There is no such connection")
+    _check_type(request)
     body = await read_body(request, WEBHOOK_LIMIT)
-    connection = _signer(parser, candidates, request, body)
-    ip = gateway.client_ip(request)
-    if connection.allowed_ips_broken or (connection.allowed_ips and not within(ip, connection.allowed_ips)):
-        raise Forbidden("Webhooks of this connection are not taken from this address", code="ADDRESS_NOT_ALLOWED")
-    events = [_event(connection, record, ip) for record in parser.parse(body)]
-    if len(events) == 1:
-        await gateway.bus.publish(events[0])
-    else:
-        await gateway.bus.publish_many(events)
-    # Ids are hexadecimal digits and dashes: nothing in them needs escaping.
-    ids = events[0].id if events else ""
-    return web.Response(body=b'{"status":"accepted","event_id":"%b"}' % ids.encode(), content_type="application/json")
+    parser.verify(connection.mode, connection.secret, request.headers, body, time())
+    return await _accept(gateway, request, connection, parser.parse(body))
+
+
+def _check_type(request: web.Request) -> None:
+    headers = request.headers
+    if headers.get("Content-Type") not in _JSON or "Content-Encoding" in headers:
+        expect_type(request, "application/json")
 
 
 def _signer(parser: WebhookParser, candidates: Sequence[Webhooks], request: web.Request, body: bytes) -> Webhooks:
+    if len(candidates) > _MOST_CANDIDATES:
+        raise Conflict(
+            "Too many connections to this CRM to tell them apart; use the address with the connection's id",
+            code="AMBIGUOUS_CONNECTION",
+        )
     headers, now = request.headers, time()
-    if len(candidates) == 1:
-        parser.verify(candidates[0].mode, candidates[0].secret, headers, body, now)
-        return candidates[0]
     signers: list[Webhooks] = []
     refused = Unauthenticated("The signature does not match")
     for candidate in candidates:
@@ -100,23 +86,42 @@ def _signer(parser: WebhookParser, candidates: Sequence[Webhooks], request: web.
     return signers[0]
 
 
+async def _accept(
+    gateway: Gateway, request: web.Request, connection: Webhooks, records: list[WebhookRecord]
+) -> web.Response:
+    ip = gateway.client_ip(request)
+    if connection.allowed_ips_broken or (connection.allowed_ips and not within(ip, connection.allowed_ips)):
+        raise Forbidden("Webhooks of this connection are not taken from this address", code="ADDRESS_NOT_ALLOWED")
+    if len(records) == 1:
+        event = _event(connection, records[0], ip)
+        event_id = event.id
+        await gateway.bus.publish(event)
+    else:
+        events = [_event(connection, record, ip) for record in records]
+        await gateway.bus.publish_many(events)
+        event_id = events[0].id if events else ""
+    # The id is hexadecimal digits and dashes: nothing in it needs escaping.
+    body = f'{{"status":"accepted","event_id":"{event_id}"}}'
+    return web.Response(body=body.encode(), content_type="application/json")
+
+
 def _event(connection: Webhooks, record: WebhookRecord, ip: str | None) -> Event:
-    actor = {"user": connection.crm_type}
-    if ip:
-        actor["ip_address"] = ip
-    data: dict[str, Any] = {
-        "connection_id": connection.id,
-        "crm_type": connection.crm_type,
-        "event": record.event,
-        "record_id": record.record_id,
-        "record": {**record.fields, "id": record.record_id},
-        "observed_at": record.observed_at,
-        "actor": actor,
-    }
-    return record_received(
+    fields, record_id = record.fields, record.record_id
+    fields["id"] = record_id
+    return Event(
+        CRM_RECORD_RECEIVED,
         connection.account_id,
+        f"connection/{connection.id}/record/{record_id}",
+        {
+            "connection_id": connection.id,
+            "crm_type": connection.crm_type,
+            "event": record.event,
+            "record_id": record_id,
+            "record": fields,
+            "observed_at": record.observed_at,
+            "actor": {"user": connection.crm_type, "ip_address": ip},
+        },
+        SOURCE,
         webhook_event_id(connection.id, record.replay_key),
-        f"connection/{connection.id}/record/{record.record_id}",
-        data,
-        current_traceparent.get(),
+        traceparent=current_traceparent.get(),
     )

@@ -34,14 +34,22 @@ def expect_type(request: web.Request, *types: str) -> str:
     return media
 
 
+def body_at_hand(request: web.Request, limit: int) -> bytes | None:
+    """The whole body if it came with the headers, as small ones do; None when it has to be waited for."""
+    content = request.content
+    if not content.is_eof():
+        return None
+    body = content.read_nowait()
+    if len(body) > limit:
+        raise TooLarge(limit_bytes=limit)
+    return body
+
+
 async def read_body(request: web.Request, limit: int) -> bytes:
     """The whole body. Raises TooLarge and TooSlow."""
-    length = request.content_length
-    if length is not None:
-        if length > limit:
-            raise TooLarge(limit_bytes=limit)
-        if request.content.is_eof():  # it came with the headers, as small bodies do: no timer needed
-            return await request.read()
+    body = body_at_hand(request, limit)
+    if body is not None:
+        return body
     return b"".join([chunk async for chunk in body_chunks(request, limit, within=_BODY_SECONDS)])
 
 

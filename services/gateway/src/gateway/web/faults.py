@@ -8,6 +8,7 @@ from aiohttp import web
 
 from hub.contracts.errors import Fate, HubError, Malformed, NotFound, TooLarge, envelope
 from hub.contracts.ids import rfc3339
+from hub.telemetry.trace import current_traceparent
 
 
 class MethodNotAllowed(HubError):
@@ -30,7 +31,7 @@ class TooSlow(HubError):
 
 def error_response(error: HubError) -> web.Response:
     """The envelope; with ``Retry-After`` when the caller should come again."""
-    headers: dict[str, str] = {}
+    headers = {"X-Request-Id": (current_traceparent.get() or "")[3:35]}
     moment: str | None = None
     retry_after = error.retry_after if error.retry_after is not None or error.status != 503 else 2.0
     if retry_after is not None:

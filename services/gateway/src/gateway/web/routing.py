@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from aiohttp import web
@@ -85,12 +86,7 @@ class Route:
 def endpoint(route: Route, gateway: Gateway) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """The aiohttp handler of a route."""
     if route.raw is not None:
-        raw = route.raw
-
-        async def serve_raw(request: web.Request) -> web.StreamResponse:
-            return await raw(gateway, request)
-
-        return serve_raw
+        return partial(route.raw, gateway)
     handler, scope = route.handler, route.scope
     assert handler is not None
     assert scope is not None
