@@ -11,7 +11,7 @@ import { leadId } from "./sentences.js";
 import { keepTimesFresh } from "./times.js";
 
 const PULSE_MS = 300_000;
-const COUNTED = new Set(["lead.created", "lead.updated", "lead.rejected", "lead.sync_failed"]);
+const COUNTED = ["lead.created", "lead.updated", "lead.rejected", "lead.sync_failed"];
 const CHANGES_LEADS = new Set(["lead.created", "lead.updated", "enrollment.completed"]);
 
 function showSignIn(problem = "") {
@@ -64,7 +64,8 @@ async function check() {
 async function recentChanges() {
   const from = new Date(Date.now() - PULSE_MS).toISOString();
   try {
-    seedPulse((await get("/api/v1/audit", { from, limit: 500 })).entries, COUNTED);
+    const pages = await Promise.all(COUNTED.map((event) => get("/api/v1/audit", { event, from, limit: 500 })));
+    pages.forEach(seedPulse);
   } catch {
     // The key may not read the audit trail: the chart begins empty.
   }
@@ -86,7 +87,7 @@ async function open() {
     }
     return;
   }
-  startLive({ onPanel, onActivity, check });
+  startLive({ onPanel, onActivity, onBack: leadsChanged, check });
   loadLeads();
   recentChanges();
 }

@@ -2,10 +2,14 @@
 import { get } from "./api.js";
 import { badge, byId, el, setText } from "./dom.js";
 import { crmName, label, leadName, value } from "./format.js";
-import { connectionName } from "./panel.js";
+import { connectionName, isConnectionsCrm } from "./panel.js";
 import { timeTag } from "./times.js";
 
 const SYNC = { in_sync: ["In sync", "good"], due: ["Waiting", "info"], failed: ["Failed", "bad"] };
+const FIRST = [
+  "first_name", "last_name", "email", "phone", "status", "agent_id", "company", "lead_source",
+  "address", "city", "state", "postal_code", "country", "date_of_birth", "notes",
+];
 const NOT_FIELDS = new Set(["id", "external_id", "version", "created_at", "updated_at", "custom_fields", "links", "sync"]);
 let shown = null;
 let reloading = null;
@@ -17,7 +21,13 @@ export function setUpDrawer() {
     if (event.target === drawer) drawer.close(); // the backdrop
   });
   drawer.addEventListener("close", () => {
+    const closed = shown;
     shown = null;
+    // The browser gives focus back to what opened the drawer, unless that row was drawn anew meanwhile.
+    setTimeout(() => {
+      if (document.activeElement !== document.body) return;
+      (document.querySelector(`[data-lead="${closed}"]`) ?? byId("main")).focus();
+    });
   });
 }
 
@@ -67,8 +77,9 @@ function draw(lead, past) {
 }
 
 function fields(lead) {
-  const own = Object.entries(lead).filter(([name]) => !NOT_FIELDS.has(name));
-  const all = [...own, ...Object.entries(lead.custom_fields ?? {})].filter(([, given]) => given !== null && given !== "");
+  const names = new Set([...FIRST, ...Object.keys(lead).filter((name) => !NOT_FIELDS.has(name))]);
+  const own = [...names].map((name) => [name, lead[name]]);
+  const all = [...own, ...Object.entries(lead.custom_fields ?? {})].filter(([, given]) => given != null && given !== "");
   if (!all.length) return el("p", { class: "empty muted" }, "Nothing is known yet.");
   return el("dl", { class: "fields" }, ...all.flatMap(([name, given]) => [el("dt", {}, label(name)), el("dd", {}, value(given))]));
 }
@@ -104,8 +115,14 @@ function history(past) {
     el("p", { class: "history-head" },
       el("strong", {}, version.version === 1 ? "Created" : `Version ${version.version}`),
       el("span", { class: "muted small" }, timeTag(version.at))),
-    el("p", { class: "muted small" }, `${ownerName(version.source)} · ${version.actor}`),
+    el("p", { class: "muted small" }, cause(version)),
     el("ul", { class: "changes" }, ...version.changes.map(change)))));
+}
+
+function cause({ source, actor }) {
+  const [kind, id] = source.split("/");
+  const itself = kind === "crm" && isConnectionsCrm(Number(id), actor); // the CRM told us, nobody in particular
+  return itself ? ownerName(source) : `${ownerName(source)} · ${actor}`;
 }
 
 function change({ field, from, to }) {

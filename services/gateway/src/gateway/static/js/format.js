@@ -2,12 +2,15 @@
 
 const numbers = new Intl.NumberFormat("en");
 const moments = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "medium" });
+const clocks = new Intl.DateTimeFormat("en", { timeStyle: "medium" });
+const LABELS = { email: "E-mail", agent_id: "Agent", postal_code: "Postal code", date_of_birth: "Date of birth" };
 const CRMS = { salesforce: "Salesforce", hubspot: "HubSpot", pipedrive: "Pipedrive", custom: "Custom CRM" };
 
 export const count = (value) => (value == null ? "–" : numbers.format(value));
 export const percent = (value) => (value == null ? "–" : `${numbers.format(Math.round(value * 10) / 10)}%`);
 export const plural = (value, one, many = `${one}s`) => `${count(value)} ${value === 1 ? one : many}`;
-export const crmName = (type) => CRMS[type] ?? type;
+export const crmName = (type) => CRMS[type] ?? capital(type);
+export const clock = (text) => clocks.format(new Date(text));
 export const moment = (text) => moments.format(new Date(text));
 
 export function seconds(value) {
@@ -26,9 +29,12 @@ export function ago(text, now = Date.now()) {
   return days === 1 ? "yesterday" : `${numbers.format(days)} days ago`;
 }
 
+export function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 export function label(register) {
-  const words = register.replace(/^custom\./, "").replaceAll("_", " ").trim();
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  return LABELS[register] ?? capital(register.replace(/^custom\./, "").replaceAll("_", " ").trim());
 }
 
 export function value(given) {

@@ -1,7 +1,7 @@
 // The table of leads: search, status, paging; what changes while it is shown is brought up to date.
 import { ApiError, get } from "./api.js";
 import { badge, byId, el, setText } from "./dom.js";
-import { leadName, plural } from "./format.js";
+import { capital, leadName, plural } from "./format.js";
 import { timeTag } from "./times.js";
 
 const PAGE = 50;
@@ -114,7 +114,7 @@ function row(lead, fresh) {
     el("td", {}, el("span", { class: "two-lines" }, name,
       el("span", { class: "muted" }, [lead.external_id, lead.company].filter(Boolean).join(" · ")))),
     el("td", {}, el("span", { class: "two-lines" }, el("span", {}, lead.email ?? "—"), el("span", { class: "muted" }, lead.phone ?? ""))),
-    el("td", {}, lead.status ? badge(lead.status, TONES[lead.status]) : "—"),
+    el("td", {}, lead.status ? badge(capital(lead.status), TONES[lead.status]) : "—"),
     el("td", {}, lead.agent_id ?? "—"),
     el("td", { class: "number muted" }, timeTag(lead.updated_at)));
 }

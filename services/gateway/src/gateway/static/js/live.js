@@ -14,17 +14,21 @@ function show(state) {
 }
 
 // `check` says whether the session still holds; when it does not, nothing more is tried.
-export function startLive({ onPanel, onActivity, check }) {
+export function startLive({ onPanel, onActivity, onBack, check }) {
   stopLive();
+  let wasLost = false;
   const connect = () => {
     source = new EventSource("/api/v1/dashboard/events");
     source.addEventListener("open", () => {
       wait = FIRST_WAIT;
       show("live");
+      if (wasLost) onBack(); // the feed repeats what was missed; the table does not
+      wasLost = false;
     });
     source.addEventListener("panel", (event) => onPanel(JSON.parse(event.data)));
     source.addEventListener("activity", (event) => onActivity(JSON.parse(event.data)));
     source.addEventListener("error", () => {
+      wasLost = true;
       show("lost");
       if (source.readyState !== EventSource.CLOSED) return; // the browser itself tries again
       source.close();

@@ -1,6 +1,6 @@
 // The design document's panel: figures, connections, imports.
 import { badge, byId, el, setText } from "./dom.js";
-import { count, crmName, percent, plural, seconds } from "./format.js";
+import { clock, count, crmName, percent, plural, seconds } from "./format.js";
 import { timeTag } from "./times.js";
 
 const CONNECTION = {
@@ -19,7 +19,8 @@ const IMPORT = {
 let shown = "";
 const names = new Map();
 
-export const connectionName = (id) => names.get(id) ?? `Connection ${id}`;
+export const connectionName = (id) => names.get(id)?.name ?? `Connection ${id}`;
+export const isConnectionsCrm = (id, crmType) => names.get(id)?.crm_type === crmType;
 
 export function showPanel(panel) {
   tiles(panel);
@@ -47,10 +48,10 @@ function tiles(panel) {
   const last = byId("last-sync");
   if (!panel.last_sync) last.textContent = "never";
   else if (last.firstElementChild?.dateTime !== panel.last_sync) last.replaceChildren(timeTag(panel.last_sync));
-  setText("last-sync-hint", panel.last_sync ? new Date(panel.last_sync).toLocaleTimeString() : "nothing was written to a CRM");
+  setText("last-sync-hint", panel.last_sync ? `at ${clock(panel.last_sync)}` : "nothing was written to a CRM yet");
   setText("pending-updates", count(panel.pending_updates));
   const failed = panel.sync_errors ?? 0;
-  setText("pending-updates-hint", failed ? `${plural(failed, "lead")} could not be written` : "all written leads accepted");
+  setText("pending-updates-hint", failed ? `${plural(failed, "lead")} failed` : "nothing failed");
   setText("leads-total", count(panel.leads?.total));
   setText("leads-total-hint", `${count(panel.today.imported)} new today`);
 }
@@ -69,7 +70,7 @@ function gauge(id, value) {
 
 function connections(list) {
   names.clear();
-  for (const each of list) names.set(each.id, each.name);
+  for (const each of list) names.set(each.id, each);
   byId("connections-empty").hidden = list.length > 0;
   byId("connections-list").replaceChildren(...list.map((each) => {
     const [words, tone] = CONNECTION[each.status] ?? [each.status, null];

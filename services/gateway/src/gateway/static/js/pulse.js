@@ -8,6 +8,7 @@ const WIDTH = 240;
 const HEIGHT = 48;
 const buckets = new Map();
 let total = null;
+let partialUntil = 0; // while older changes than could be counted are within the five minutes
 
 const bucketOf = (time) => Math.floor(time / BUCKET_MS);
 
@@ -22,14 +23,16 @@ export function countPanel(today) {
   drawPulse();
 }
 
-export function seedPulse(entries, counted) {
-  for (const entry of entries) if (counted.has(entry.event)) add(bucketOf(Date.parse(entry.timestamp)), 1);
+export function seedPulse({ entries, next_cursor: more }) {
+  for (const entry of entries) add(bucketOf(Date.parse(entry.timestamp)), 1);
+  if (more) partialUntil = Math.max(partialUntil, Date.parse(entries.at(-1).timestamp) + BUCKETS * BUCKET_MS);
   drawPulse();
 }
 
 export function forgetPulse() {
   buckets.clear();
   total = null;
+  partialUntil = 0;
 }
 
 export function drawPulse() {
@@ -39,5 +42,6 @@ export function drawPulse() {
   const step = WIDTH / BUCKETS;
   byId("pulse").replaceChildren(...[...buckets].map(([bucket, number]) =>
     bar((BUCKETS - 1 - (last - bucket)) * step + 0.5, Math.max(2, (number / most) * (HEIGHT - 4)), step - 1, HEIGHT)));
-  setText("pulse-total", count([...buckets.values()].reduce((sum, number) => sum + number, 0)));
+  const all = count([...buckets.values()].reduce((sum, number) => sum + number, 0));
+  setText("pulse-total", Date.now() < partialUntil ? `more than ${all}` : all);
 }

@@ -6,7 +6,9 @@ const PAST = { create: "created", update: "updated", link: "linked" };
 const fields = (entry) => entry.fields_changed.map((name) => label(name).toLowerCase()).join(", ");
 const crm = (entry) => (entry.crm ? crmName(entry.crm) : "the CRM");
 const detail = (entry) => entry.details ?? {};
-const by = (entry) => [entry.crm && `from ${crmName(entry.crm)}`, `by ${entry.user}`].filter(Boolean).join(" ");
+const nobody = (entry) => entry.user === "system" || entry.user === entry.crm;
+const by = (entry) =>
+  [entry.crm && `from ${crmName(entry.crm)}`, !nobody(entry) && `by ${entry.user}`].filter(Boolean).join(" ");
 
 const SENTENCES = {
   "lead.created": { tone: "good", icon: "plus", group: "leads", what: () => " created", how: by },
