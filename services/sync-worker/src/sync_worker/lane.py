@@ -102,7 +102,8 @@ class Lane:
         pause = self._gate.remaining(time.monotonic())
         if pause:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._closing.wait()
             return False
         if self._gate.down and not await self._probe.passes(time.monotonic()):
             self._shut()
@@ -140,7 +141,8 @@ class Lane:
         """Until woken, or until a row that this lane put off is due."""
         seconds = self._next_due - time.monotonic()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), None if math.isinf(seconds) else max(seconds, 0.0))
+            async with asyncio.timeout(None if math.isinf(seconds) else max(seconds, 0.0)):
+                await self._wake.wait()
         if self._next_due <= time.monotonic():
             self._next_due = math.inf
 

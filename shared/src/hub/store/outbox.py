@@ -81,7 +81,8 @@ class Outbox:
                 pause = min(pause * 2, 10.0)
                 continue
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _SWEEP_SECONDS)
+                async with asyncio.timeout(_SWEEP_SECONDS):  # wait_for would lose a cancellation that meets a wake-up
+                    await self._wake.wait()
 
     async def _relay_fresh(self, bus: Publisher) -> None:
         rows = [self._fresh.popleft() for _ in range(min(_ROWS_IN_HAND, len(self._fresh)))]
