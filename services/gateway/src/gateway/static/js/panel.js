@@ -58,14 +58,16 @@ function tiles(panel) {
 
 function performance(figures) {
   setText("avg-sync", seconds(figures.avg_sync_seconds));
-  gauge("success-rate", figures.success_rate);
-  if ("api_uptime" in figures) gauge("api-uptime", figures.api_uptime); // the live feed does not repeat it
+  gauge("success-rate", figures.success_rate, 90, 97);
+  gauge("api-uptime", figures.api_uptime, 99, 99.8);
 }
 
-function gauge(id, value) {
+function gauge(id, value, poor, good) {
   setText(id, percent(value));
-  byId(`${id}-bar`).value = value ?? 0;
-  byId(`${id}-bar`).hidden = value == null;
+  const bar = byId(`${id}-bar`);
+  bar.toggleAttribute("hidden", value == null);
+  bar.dataset.tone = value < poor ? "bad" : value < good ? "warn" : "good";
+  bar.firstElementChild.setAttribute("width", value ?? 0);
 }
 
 function connections(list) {
