@@ -3,7 +3,6 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 BUS ?= embedded
 PACKAGES := shared cli simulators $(sort $(wildcard services/*))
-SOURCES := shared cli simulators services tests bench docs deploy
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -24,11 +23,10 @@ test: setup packages-test ## Run all tests against real PostgreSQL, RabbitMQ, HT
 check: setup ## What CI runs: format, lint, types, import walls, generated docs, deployment, then all tests
 	ruff format --check --quiet .
 	ruff check --quiet .
-	mypy $(wildcard shared/src cli/src simulators/src docs bench deploy) $(wildcard services/*/src)
+	mypy $(wildcard shared/src cli/src simulators/src docs bench) $(wildcard services/*/src)
 	mypy $(wildcard shared/tests cli/tests simulators/tests tests services/*/tests)
 	lint-imports --no-logo
 	python docs/generate.py --check
-	python deploy/check.py
 	@$(MAKE) --no-print-directory test
 
 bench: setup packages-bench .venv/installed-bench ## Measure the hub against its yardsticks; writes docs/benchmarks.md

@@ -123,6 +123,8 @@ def faulty_hub(tmp_path_factory: pytest.TempPathFactory, server_folder: Path) ->
     hub.start()
     yield hub
     hub.stop()
+    for log in sorted((hub.folder / "logs").iterdir()):  # pytest shows this when the test failed
+        print(f"--- {log.name}", *log.read_text(encoding="utf-8", errors="replace").splitlines()[-25:], sep="\n")
 
 
 @pytest.mark.timeout(600)

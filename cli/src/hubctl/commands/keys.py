@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from hub.vault import Keyring
-from hubctl.console import done, warn
+from hubctl.console import done, out, warn
 from hubctl.problems import Problem
 
 app = typer.Typer(help="The vault's key ring.", no_args_is_help=True)
@@ -19,8 +19,11 @@ def new(
     file: Path,
     add: bool = typer.Option(False, "--add", help="Add a fresh key to an existing ring and make it the current one."),
 ) -> None:
-    """Write a key ring (mode 0600). Keep a copy somewhere safe: without it the stored secrets are lost."""
+    """Write a key ring (mode 0600; - prints it). Keep a copy somewhere safe: without it the stored secrets are lost."""
     fresh = Keyring.generate(f"k{datetime.now(UTC):%Y%m%d%H%M%S}")
+    if str(file) == "-":
+        out.print(fresh.dumps(), soft_wrap=True)
+        return
     if add:
         ring = Keyring.load(str(file), "")
         fresh = Keyring(fresh.current, {**ring.keys, **fresh.keys})
@@ -38,5 +41,5 @@ def new(
 
 
 def _write(file: Path, ring: Keyring) -> None:
-    with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as out:
-        json.dump(json.loads(ring.dumps()), out, indent=2)
+    with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as text:
+        json.dump(json.loads(ring.dumps()), text, indent=2)

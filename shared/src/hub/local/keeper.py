@@ -29,10 +29,7 @@ class _State:
 
 
 class Keeper:
-    """One thread that starts, watches and stops programs.
-
-    All starts happen in that one thread because Linux ends a child of ``spawn`` when the thread that made it ends.
-    """
+    """One thread that starts, watches and stops programs; orders from other threads queue up for it."""
 
     def __init__(self, programs: Mapping[str, Program], *, restart: bool = True) -> None:
         self._programs = dict(programs)
