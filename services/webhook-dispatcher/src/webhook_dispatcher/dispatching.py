@@ -83,7 +83,8 @@ class Dispatcher:
                 pause = min(pause * 2, 15.0)
                 continue
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._limits.poll)
+                async with asyncio.timeout(self._limits.poll):
+                    await self._wake.wait()
 
     async def finish(self) -> None:
         """Send nothing new, wait for what is under way, give back what was not begun, write everything down."""

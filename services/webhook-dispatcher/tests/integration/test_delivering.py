@@ -182,6 +182,35 @@ async def test_what_cannot_be_reached_or_says_nothing_is_told_apart(world: World
     assert errors[1:] == ["the host name was not found", "no answer within 1 s", None]
 
 
+async def test_a_connection_that_was_closed_while_idle_costs_no_attempt(world: World) -> None:
+    served = 0
+
+    async def serve_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal served
+        await _read_request(reader)
+        served += 1
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")  # and promises to stay open
+        await reader.read(1)
+        writer.close()
+
+    server = await asyncio.start_server(serve_once, "127.0.0.1", 0)
+    async with server:
+        await world.subscribe(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        await world.start()
+        for lead in range(3):
+            await world.bus.publish(world.created(lead))
+            await world.settled(lead + 1)
+        assert [attempt["status"] for attempt in await world.attempts()] == [200, 200, 200]
+        assert served == 3
+        await world.services.pop().close()
+
+
+async def _read_request(reader: asyncio.StreamReader) -> None:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+    await reader.readexactly(int(length.partition(b":")[2]))
+
+
 async def test_a_slow_endpoint_does_not_hold_up_the_others(world: World, receiver: Receiver) -> None:
     async def slow(_received: Received) -> web.StreamResponse:
         await asyncio.sleep(0.9)

@@ -40,12 +40,22 @@ class HttpSender:
         except Unreadable:
             return Answer(_since(begun), error="the subscription's secret cannot be opened")
         try:
-            status, retry_after = await self._post(delivery, secret)
+            status, retry_after = await self._post_past_idle(delivery, secret)
         except TimeoutError:
             return Answer(_since(begun), error=f"no answer within {self._timeout:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Answer(_since(begun), error=_words(error))
         return Answer(_since(begun), status=status, retry_after=retry_after)
+
+    async def _post_past_idle(self, delivery: Delivery, secret: bytes) -> tuple[int, float | None]:
+        # Servers close idle connections without a word, and we find out by using one. That is no failure of the
+        # subscriber's, so it is tried again at once; it may arrive twice then, which at-least-once allows.
+        try:
+            return await self._post(delivery, secret)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionResetError):
+            return await self._post(delivery, secret)
 
     async def _post(self, delivery: Delivery, secret: bytes) -> tuple[int, float | None]:
         request = signed_request(delivery, secret, int(time.time()), child_span(delivery.traceparent))

@@ -25,7 +25,8 @@ export function setUpDrawer() {
     shown = null;
     // The browser gives focus back to what opened the drawer, unless that row was drawn anew meanwhile.
     setTimeout(() => {
-      if (document.activeElement !== document.body) return;
+      const now = document.activeElement;
+      if (now !== document.body && !drawer.contains(now)) return;
       (document.querySelector(`[data-lead="${closed}"]`) ?? byId("main")).focus();
     });
   });
