@@ -13,6 +13,7 @@ from gateway.adapters.database import Database
 from gateway.adapters.search import leads_statement
 from hub.contracts.ids import rfc3339
 from hub.contracts.records import lead_document
+from hub.leads.normalise import phone as normalised_phone
 
 
 def _time(moment: datetime | None) -> str | None:
@@ -47,6 +48,12 @@ class Leads:
         statement, values = leads_statement(account_id, filters, limit, newest_first=newest_first)
         async with self._database.account(account_id) as connection:
             return [_document(row) for row in await connection.fetch(statement, *values)]
+
+    async def phone(self, account_id: int, text: str) -> str:
+        """A phone number as leads are stored with it: E.164, read as one dialled in the account's region."""
+        async with self._database.control() as connection:
+            region: str = await connection.fetchval(queries.REGION, account_id)
+        return normalised_phone(text, region) or text
 
     async def exists(self, account_id: int, lead_id: int) -> bool:
         """Whether the account has that lead."""

@@ -81,6 +81,8 @@ IMPORT_ISSUES = """
 LEAD = """
     SELECT id, version, fields, created_at, updated_at FROM leads.lead WHERE account_id = $1 AND id = $2"""
 
+REGION = "SELECT default_region FROM control.account WHERE id = $1"
+
 LEAD_EXISTS = "SELECT true FROM leads.lead WHERE account_id = $1 AND id = $2"
 
 LEAD_LINKS = """

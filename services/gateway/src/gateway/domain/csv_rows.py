@@ -16,7 +16,8 @@ from gateway.domain.problems import Code, Problem
 
 _BOM = b"\xef\xbb\xbf"
 _WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
-_RESCAN_BUDGET = 64 * 1024 * 1024  # bytes read again because of broken quotes, a file
+# How much may be read again because of broken quotes: so much, and so many times the file up to there.
+_RESCAN_BYTES, _RESCAN_TIMES = 1024 * 1024, 4
 _QUOTE = 34
 
 
@@ -73,11 +74,12 @@ class CsvReader:
         self._open: list[tuple[int, bytes]] = []  # the lines of a record whose quotes are still open
         self._open_bytes = 0
         self._work: deque[tuple[int, bytes | None]] = deque()
-        self._rescanned = 0
+        self._fed = self._rescanned = 0  # bytes
 
     def feed(self, chunk: bytes) -> Rows:
         """The records that this chunk completes."""
         rows: Rows = []
+        self._fed += len(chunk)
         self._work.extend(self._lines.feed(chunk))
         self._read(rows)
         return rows
@@ -130,7 +132,7 @@ class CsvReader:
         if self._header is None:
             raise UnreadableFile(Problem(Code.BROKEN_QUOTES, "The header's quotes do not match"))
         self._rescanned += self._open_bytes
-        if self._rescanned > _RESCAN_BUDGET:
+        if self._rescanned > _RESCAN_BYTES + _RESCAN_TIMES * self._fed:
             raise UnreadableFile(
                 Problem(Code.BROKEN_QUOTES, f"Too many quotes do not match, the last on line {number}")
             )

@@ -35,7 +35,7 @@ async def list_leads(gateway: Gateway, call: Call[LeadsQuery, None]) -> web.Resp
         "status": query.status and str(query.status),
         "updated_since": query.updated_since,
         "email": query.email and (email(query.email) or query.email.lower()),
-        "phone": query.phone,
+        "phone": query.phone and await gateway.leads.phone(call.account_id, query.phone),
     }
     if query.cursor:
         filters["before" if newest_first else "after"] = decode_number_cursor(query.cursor)
