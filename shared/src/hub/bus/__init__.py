@@ -7,14 +7,8 @@ from hub.bus.embedded.bus import EmbeddedBus
 from hub.bus.protocol import Bus
 from hub.bus.publisher import PublishLimits
 from hub.bus.rabbitmq.bus import RabbitBus
+from hub.bus.rabbitmq.topology import NEW_QUEUE_SECONDS
 from hub.contracts.topology import QUEUES, Queue
-
-_TRANSPORTS: dict[str, type[RabbitBus] | type[EmbeddedBus]] = {
-    "amqp": RabbitBus,
-    "amqps": RabbitBus,
-    "postgresql": EmbeddedBus,
-    "postgres": EmbeddedBus,
-}
 
 
 def open_bus(
@@ -24,13 +18,18 @@ def open_bus(
     queues: Sequence[Queue] = QUEUES,
     limits: PublishLimits | None = None,
     brake: BrakeSettings | None = None,
+    new_queue_seconds: float = NEW_QUEUE_SECONDS,
 ) -> Bus:
     """The transport for ``amqp://…`` or ``postgresql://…``, not yet connected. Call inside a running event loop.
 
     ``name`` is the service's (it shows on the broker). ``queues`` are declared on connecting, whoever publishes:
-    what is published while their service is down waits for it. ValueError for another scheme.
+    what is published while their service is down waits for it. ``new_queue_seconds`` is how long RabbitMQ is given to
+    save a queue that it did not have before. ValueError for another scheme.
     """
-    transport = _TRANSPORTS.get(url.partition("://")[0])
-    if transport is None:
-        raise ValueError("the bus URL must begin with amqp://, amqps:// or postgresql://")
-    return transport(url, name=name, queues=queues, limits=limits or PublishLimits(), brake=brake or BrakeSettings())
+    limits, brake = limits or PublishLimits(), brake or BrakeSettings()
+    scheme = url.partition("://")[0]
+    if scheme in ("amqp", "amqps"):
+        return RabbitBus(url, name=name, queues=queues, limits=limits, brake=brake, new_queue_seconds=new_queue_seconds)
+    if scheme in ("postgresql", "postgres"):
+        return EmbeddedBus(url, name=name, queues=queues, limits=limits, brake=brake)
+    raise ValueError("the bus URL must begin with amqp://, amqps:// or postgresql://")

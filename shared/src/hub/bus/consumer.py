@@ -91,6 +91,10 @@ class Consumer:
             await self._handle(batch)
         except HubError as error:
             _log.warning("bus.settling_failed", queue=self._queue.name, messages=len(batch), error=error.message)
+        except Exception:  # noqa: BLE001 - a worker that ends would stop consuming without a word
+            _log.exception("bus.consumer_failed", queue=self._queue.name, messages=len(batch))
+            await self._backend.give_back(batch)
+            await self._stopped_within(1.0)  # a fault of our own: let it be seen, not spin
         finally:
             self.in_hand -= len(batch)
 

@@ -5,10 +5,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
 _PR_SET_PDEATHSIG = 1
+# The kernel's "parent" is the thread that started the child, so that is one that lives as long as we do.
+_starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starter")
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -26,7 +29,8 @@ def spawn(
     directory: Path | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own (a terminal's Ctrl-C reaches only us) that ends when we do."""
-    return subprocess.Popen(
+    start = _starter.submit(
+        subprocess.Popen[bytes],
         [str(part) for part in command],
         env=dict(environment),
         stdin=subprocess.DEVNULL,
@@ -38,6 +42,7 @@ def spawn(
         start_new_session=True,
         preexec_fn=_die_with_parent,
     )
+    return start.result()
 
 
 def stop(process: subprocess.Popen[bytes], *, how: signal.Signals = signal.SIGTERM, within: float = 20.0) -> int:

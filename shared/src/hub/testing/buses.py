@@ -59,10 +59,13 @@ class Recorder:
 
 
 class Lab:
-    """A broker, and buses on it that are closed after the test. Queues and types are the test's own."""
+    """A broker, and buses on it that are closed after the test. Queues and types are the test's own.
 
-    def __init__(self, broker: Broker) -> None:
-        self.broker = broker
+    ``new_queue_seconds`` as in ``open_bus``; 0 saves the wait where the broker is not killed.
+    """
+
+    def __init__(self, broker: Broker, new_queue_seconds: float = 0.0) -> None:
+        self.broker, self._new_queue_seconds = broker, new_queue_seconds
         self._buses: list[Bus] = []
 
     def queue(self, *event_types: str, delivery_limit: int = 3) -> Queue:
@@ -74,7 +77,14 @@ class Lab:
         self, *queues: Queue, limits: PublishLimits | None = None, brake: BrakeSettings | None = None
     ) -> Bus:
         """A connected bus that declares these queues."""
-        bus = open_bus(self.broker.url, name="test", queues=queues, limits=limits, brake=brake)
+        bus = open_bus(
+            self.broker.url,
+            name="test",
+            queues=queues,
+            limits=limits,
+            brake=brake,
+            new_queue_seconds=self._new_queue_seconds,
+        )
         self._buses.append(bus)
         await bus.connect()
         return bus

@@ -10,12 +10,21 @@ from pathlib import Path
 import pytest
 
 from hub.bus.protocol import Bus, ConsumerOptions
+from hub.bus.rabbitmq.topology import NEW_QUEUE_SECONDS
 from hub.contracts.cloudevents import Event
 from hub.contracts.errors import Unavailable
 from hub.contracts.topology import Queue
-from hub.testing.buses import Lab, Recorder, depth_becomes, eventually, make_events
+from hub.testing.buses import Broker, Lab, Recorder, depth_becomes, eventually, make_events
 
 Start = Callable[[Lab, Queue, str], subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+async def lab(broker: Broker) -> AsyncIterator[Lab]:
+    """A broker that is killed: new queues are given the time they need to survive it."""
+    lab = Lab(broker, NEW_QUEUE_SECONDS)
+    yield lab
+    await lab.close()
 
 
 @pytest.fixture

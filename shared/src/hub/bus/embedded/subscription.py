@@ -42,6 +42,7 @@ class EmbeddedSubscription:
         self._claimed: set[int] = set()
         self._stop_by: float | None = None
         self._swept_at = monotonic()
+        self._calm = False
         self._feeder = asyncio.create_task(self._feed())
 
     @property
@@ -123,7 +124,7 @@ class EmbeddedSubscription:
         tended_at = monotonic()
         while not session.is_closed:
             self._wake.clear()
-            room = 0 if self._stop_by is not None else self._options.prefetch_messages - len(self._claimed)
+            room = self._appetite() - len(self._claimed)
             rows = await session.claim(room) if room > 0 else []
             for row in rows:
                 self._claimed.add(row["id"])
@@ -131,11 +132,22 @@ class EmbeddedSubscription:
             if monotonic() - tended_at >= _TEND_SECONDS:
                 tended_at = monotonic()
                 await self._tend(session)
-            if len(rows) < room or room <= 0:
+            if len(rows) < room or self._appetite() <= len(self._claimed):
                 await self._woken(_TEND_SECONDS)
+
+    def _appetite(self) -> int:
+        """How many messages may be in hand.
+
+        One at a time until one comes that nobody died of: a message that kills its consumer is then alone in hand, and
+        the count of its deliveries finds it and not those around it.
+        """
+        if self._stop_by is not None:
+            return 0
+        return self._options.prefetch_messages if self._calm else 1
 
     async def _deliver(self, row: Any) -> None:
         delivery = Delivery(row["body"], row["id"], row["attempt"], crashes=row["deliveries"] - 1)
+        self._calm = self._calm or not delivery.crashes
         if delivery.crashes < self._queue.delivery_limit * CRASHES_PER_ATTEMPT:
             self._consumer.receive(delivery)
             return

@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from aio_pika.abc import AbstractChannel
+from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import ChannelNotFoundEntity
 
 from hub.bus.brake import BrakeSettings
 from hub.bus.protocol import BatchHandler, ConsumerOptions, DeadLetter
 from hub.bus.publisher import GroupCommitPublisher, PublishLimits
 from hub.bus.rabbitmq import dead_letters
-from hub.bus.rabbitmq.link import BROKER_AWAY, Link
+from hub.bus.rabbitmq.link import Link, broker_may_be_away
 from hub.bus.rabbitmq.sending import Sender
 from hub.bus.rabbitmq.subscription import RabbitSubscription
-from hub.bus.rabbitmq.topology import declare
+from hub.bus.rabbitmq.topology import NEW_QUEUE_SECONDS, ensure
 from hub.contracts.errors import Unavailable
 from hub.contracts.topology import Queue
 
@@ -25,10 +25,17 @@ class RabbitBus(GroupCommitPublisher):
     """The Bus protocol over one AMQP connection. Make it inside a running event loop."""
 
     def __init__(
-        self, url: str, *, name: str, queues: Sequence[Queue], limits: PublishLimits, brake: BrakeSettings
+        self,
+        url: str,
+        *,
+        name: str,
+        queues: Sequence[Queue],
+        limits: PublishLimits,
+        brake: BrakeSettings,
+        new_queue_seconds: float = NEW_QUEUE_SECONDS,
     ) -> None:
-        self._queues, self._brake = tuple(queues), brake
-        self._link = Link(url, name, self._declare)
+        self._queues, self._brake, self._new_queue_seconds = tuple(queues), brake, new_queue_seconds
+        self._link = Link(url, name, self._ensure_topology)
         self._sender = Sender(self._link, name)
         self._subscriptions: list[RabbitSubscription] = []
         super().__init__(self._sender.event, limits)
@@ -55,7 +62,9 @@ class RabbitBus(GroupCommitPublisher):
 
     async def consume(self, queue: Queue, handler: BatchHandler, options: ConsumerOptions) -> RabbitSubscription:
         """Start a competing consumer; returns when the broker knows it."""
-        subscription = RabbitSubscription(self._link, self._sender, queue, handler, options, self._brake)
+        subscription = RabbitSubscription(
+            self._link, self._sender, queue, handler, options, self._brake, self._new_queue_seconds
+        )
         self._subscriptions.append(subscription)
         await subscription.attached()
         return subscription
@@ -79,14 +88,12 @@ class RabbitBus(GroupCommitPublisher):
         async with self._channel() as channel:
             return await dead_letters.redrive(channel, self._sender, queue, ids)
 
-    async def _declare(self, channel: AbstractChannel) -> None:
-        await declare(channel, self._queues)
+    async def _ensure_topology(self, connection: AbstractConnection) -> None:
+        await ensure(connection, self._queues, self._new_queue_seconds)
 
     @asynccontextmanager
     async def _channel(self) -> AsyncIterator[AbstractChannel]:
         connection = await self._link.connection()
-        try:
+        with broker_may_be_away("answering"):
             async with connection.channel() as channel:
                 yield channel
-        except BROKER_AWAY as error:
-            raise Unavailable(f"the message broker did not answer: {error!r}") from error

@@ -1,8 +1,8 @@
 """One connection to the broker, kept up: whatever ends it, a new one is made, with growing pauses."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import structlog
 from aio_pika import connect
@@ -22,6 +22,23 @@ _HEARTBEAT_SECONDS = 20
 _log = structlog.get_logger(__name__)
 
 
+@contextmanager
+def broker_may_be_away(doing: str) -> Iterator[None]:
+    """Whatever aio-pika raises inside because the broker is gone becomes Unavailable.
+
+    aiormq also *cancels* what waits on a channel when the channel ends; only our own cancellation goes on as such.
+    """
+    try:
+        yield
+    except BROKER_AWAY as error:
+        raise Unavailable(f"the message broker went away while {doing}: {error!r}") from error
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise Unavailable(f"the message broker went away while {doing}") from error
+
+
 class Link:
     """The connection and its publishing channel (with confirms). When either ends, both are made anew.
 
@@ -29,7 +46,7 @@ class Link:
     caller at once, and consumers must learn that what they hold is void.
     """
 
-    def __init__(self, url: str, name: str, prepare: Callable[[AbstractChannel], Awaitable[None]]) -> None:
+    def __init__(self, url: str, name: str, prepare: Callable[[AbstractConnection], Awaitable[None]]) -> None:
         self._url, self._name, self._prepare = url, name, prepare
         self._up = asyncio.Event()
         self._connection: AbstractConnection | None = None
@@ -70,13 +87,14 @@ class Link:
         waiting = pauses()
         while True:
             try:
-                lost = await self._connect()
+                with broker_may_be_away("connecting"):
+                    lost = await self._connect()
                 waiting = pauses()
                 await lost.wait()
                 metrics.RECONNECTS.inc()
                 _log.warning("bus.connection_lost", bus=self._name)
-            except BROKER_AWAY as error:
-                _log.warning("bus.connecting_failed", bus=self._name, error=repr(error))
+            except Unavailable as error:
+                _log.warning("bus.connecting_failed", bus=self._name, error=error.message)
             finally:
                 await self._drop()
             await asyncio.sleep(next(waiting))
@@ -90,9 +108,9 @@ class Link:
         self._connection = connection
         connection.close_callbacks.add(lambda *_: lost.set())
         async with asyncio.timeout(3 * _CONNECT_SECONDS):
+            await self._prepare(connection)
             channel = await connection.channel()
             channel.close_callbacks.add(lambda *_: lost.set())
-            await self._prepare(channel)
         self._channel = channel
         self._up.set()
         return lost
@@ -101,6 +119,6 @@ class Link:
         self._up.clear()
         connection, self._connection, self._channel = self._connection, None, None
         if connection is not None:
-            with suppress(*BROKER_AWAY):
+            with suppress(Unavailable), broker_may_be_away("disconnecting"):
                 async with asyncio.timeout(_CONNECT_SECONDS):
                     await connection.close()

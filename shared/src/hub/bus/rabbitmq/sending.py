@@ -7,7 +7,7 @@ from typing import Any
 from aio_pika import DeliveryMode, Message
 from aiormq.abc import DeliveredMessage
 
-from hub.bus.rabbitmq.link import BROKER_AWAY, Link
+from hub.bus.rabbitmq.link import Link, broker_may_be_away
 from hub.bus.settlement import Letter
 from hub.contracts.cloudevents import CONTENT_TYPE
 from hub.contracts.errors import Unavailable
@@ -55,7 +55,6 @@ class Sender:
     async def _publish(
         self, exchange: str, key: str, body: bytes, letter_id: str, headers: Mapping[str, Any], mandatory: bool = True
     ) -> None:
-        channel = await self._link.channel().get_underlay_channel()
         message = Message(
             body,
             headers=dict(headers),
@@ -64,17 +63,10 @@ class Sender:
             message_id=letter_id,
             app_id=self._name,
         )
-        try:
+        with broker_may_be_away("confirming"):
+            channel = await self._link.channel().get_underlay_channel()
             answer = await channel.basic_publish(
                 body, exchange=exchange, routing_key=key, properties=message.properties, mandatory=mandatory
             )
-        except BROKER_AWAY as error:
-            raise Unavailable(f"the message broker did not confirm: {error!r}") from error
-        except asyncio.CancelledError as error:
-            # aiormq cancels what waits on a channel when the channel ends; our own cancellation goes on as such.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            raise Unavailable("the message broker went away before it confirmed") from error
         if isinstance(answer, DeliveredMessage):
             raise Unavailable(f"no queue is bound to {key!r}: nobody would ever get this message")

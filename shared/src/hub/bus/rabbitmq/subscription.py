@@ -1,7 +1,7 @@
 """A consumer of one queue: its own channel, opened again whenever it ends."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,13 +12,15 @@ from hub.bus.backoff import pauses
 from hub.bus.brake import BrakeSettings
 from hub.bus.consumer import Consumer
 from hub.bus.protocol import BatchHandler, ConsumerOptions
-from hub.bus.rabbitmq.link import BROKER_AWAY, Link
+from hub.bus.rabbitmq.link import Link, broker_may_be_away
 from hub.bus.rabbitmq.sending import ATTEMPT, Sender
-from hub.bus.rabbitmq.topology import declare
+from hub.bus.rabbitmq.topology import ensure
 from hub.bus.settlement import Delivery, Settlement
 from hub.contracts.errors import Unavailable
 from hub.contracts.topology import Queue
 
+_DETACH_SECONDS = 5.0
+Receive = Callable[[AbstractIncomingMessage], Awaitable[None]]
 _log = structlog.get_logger(__name__)
 
 
@@ -33,7 +35,9 @@ class RabbitSubscription:
         handler: BatchHandler,
         options: ConsumerOptions,
         brake: BrakeSettings,
+        new_queue_seconds: float,
     ) -> None:
+        self._new_queue_seconds = new_queue_seconds
         self._link, self._sender, self._queue, self._options = link, sender, queue, options
         self._consumer = Consumer(queue, handler, options, self, brake)
         self._attached = asyncio.Event()
@@ -58,8 +62,8 @@ class RabbitSubscription:
         """Take no more, finish what the handler has, give the rest back, detach."""
         if self._cancel is not None:
             queue, tag = self._cancel
-            with suppress(*BROKER_AWAY):
-                await queue.cancel(tag, timeout=5)
+            with suppress(Unavailable), broker_may_be_away("detaching"):
+                await queue.cancel(tag, timeout=_DETACH_SECONDS)
         await self._consumer.stop()
         self._feeder.cancel()
         with suppress(asyncio.CancelledError):
@@ -77,15 +81,13 @@ class RabbitSubscription:
             for answer in answers:
                 if isinstance(answer, BaseException):
                     raise answer
-        try:
+        with broker_may_be_away("taking acknowledgements; the messages come again"):
             for message in messages:
                 await message.ack()
-        except BROKER_AWAY as error:
-            raise Unavailable("the broker went away before the acknowledgement; the messages come again") from error
 
     async def give_back(self, deliveries: Sequence[Delivery]) -> None:
-        """Backend: back to the head of the queue."""
-        with suppress(*BROKER_AWAY):  # a connection that is gone gives them back by itself
+        """Backend: back to the head of the queue. A connection that is gone gives them back by itself."""
+        with suppress(Unavailable), broker_may_be_away("taking messages back"):
             for delivery in deliveries:
                 await delivery.tag.nack(requeue=True)
 
@@ -94,33 +96,61 @@ class RabbitSubscription:
         while True:
             connection = await self._link.connection()
             try:
-                async with connection.channel(publisher_confirms=False) as channel:
-                    over = await self._attach(channel)
-                    waiting = pauses()
-                    await over.wait()
-            except BROKER_AWAY as error:
-                _log.warning("bus.consumer_detached", queue=self._queue.name, error=repr(error))
+                with broker_may_be_away("bringing messages"):
+                    await ensure(connection, (self._queue,), self._new_queue_seconds)
+                    async with connection.channel(publisher_confirms=False) as channel:
+                        waiting = await self._attached_to(channel)
+            except Unavailable as error:
+                _log.warning("bus.consumer_detached", queue=self._queue.name, error=error.message)
             finally:
                 self._attached.clear()
                 self._cancel = None
                 self._consumer.forget_waiting()
             await asyncio.sleep(next(waiting))
 
-    async def _attach(self, channel: AbstractChannel) -> asyncio.Event:
-        over = asyncio.Event()
+    async def _attached_to(self, channel: AbstractChannel) -> Iterator[float]:
+        """Consume until the channel ends; returns fresh pauses."""
+        over, calm = asyncio.Event(), asyncio.Event()
         channel.close_callbacks.add(lambda *_: over.set())
         underlay = await channel.get_underlay_channel()
         underlay.on_consumer_cancel_callbacks.add(lambda _: over.set())  # the queue was deleted or moved
-        await channel.set_qos(prefetch_count=self._options.prefetch_messages)
-        await declare(channel, (self._queue,))
-        queue = await channel.get_queue(self._queue.name)
-        self._cancel = (queue, await queue.consume(self._received))
-        self._attached.set()
-        return over
 
-    async def _received(self, message: AbstractIncomingMessage) -> None:
-        attempt, crashes = _count(message.headers.get(ATTEMPT)), _count(message.headers.get("x-delivery-count"))
-        self._consumer.receive(Delivery(message.body, message, attempt, crashes))
+        async def received(message: AbstractIncomingMessage) -> None:
+            headers = message.headers
+            delivery = Delivery(
+                message.body, message, _count(headers.get(ATTEMPT)), _count(headers.get("x-delivery-count"))
+            )
+            self._consumer.receive(delivery)
+            if not delivery.crashes:
+                calm.set()
+
+        # One message at a time until one comes that nobody died of: a message that kills its consumer is then alone in
+        # hand, and the broker's count of failed deliveries finds it and not those around it.
+        queue = await channel.get_queue(self._queue.name)
+        tag = await self._consume(channel, queue, received, prefetch=1)
+        self._attached.set()
+        await _first(over, calm)
+        if not over.is_set() and self._options.prefetch_messages > 1:
+            self._cancel = None
+            await queue.cancel(tag)
+            await self._consume(channel, queue, received, self._options.prefetch_messages)
+        await over.wait()
+        return pauses()
+
+    async def _consume(self, channel: AbstractChannel, queue: AbstractQueue, received: Receive, prefetch: int) -> str:
+        await channel.set_qos(prefetch_count=prefetch)
+        tag = await queue.consume(received)
+        self._cancel = (queue, tag)
+        return tag
+
+
+async def _first(*events: asyncio.Event) -> None:
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 def _count(header: Any) -> int:
