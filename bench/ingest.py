@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -38,7 +39,7 @@ class IngestFigures:
 
 
 def measure(count: int) -> IngestFigures:
-    """Three rounds of hub, floor and usual stack in turn, over one RabbitMQ; the server on one core, the rest on the other."""
+    """Three rounds of hub, floor and usual stack in turn, over one RabbitMQ; the server has a core to itself."""
     with running("rabbitmq", services=("gateway",)) as house:
         connection = asyncio.run(_connect(house))
         gateway = house.hub.pid("gateway")
@@ -98,8 +99,6 @@ def _peer(script: str, *arguments: str) -> Iterator[int]:
 
 
 def _listens(port: int) -> bool:
-    import socket
-
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

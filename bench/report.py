@@ -46,7 +46,8 @@ def markdown(rows: Iterable[Row]) -> str:
         "|---|---|---|---|---|",
     ]
     lines += [
-        f"| {row.what} | {row.hub} | {row.against} | **{row.ratio:.2f}** | {row.goal_text}{' (missed)' if missed(row) else ''} |"
+        f"| {row.what} | {row.hub} | {row.against} | **{row.ratio:.2f}**"
+        f" | {row.goal_text}{' (missed)' if missed(row) else ''} |"
         for row in rows
     ]
     lines += ["", *_NOTES, "", "## Machine", "", *_machine(), ""]
@@ -59,8 +60,8 @@ _NOTES = (
     "* *signed webhooks*: one gateway process on one core, 64 connections, client and broker on the other core; the",
     "  hub checks the signature and answers when RabbitMQ has confirmed the event. Median of three rounds in turn.",
     "* *import*: one request with NDJSON, until the last audit entry is written; all five services run and consume.",
-    "  The yardsticks write the same rows into the same PostgreSQL, 500 a statement and commit: a table with its key and",
-    "  unique external id, once with indexes on e-mail and phone (without which nothing can be matched), once without.",
+    "  The yardsticks write the same rows into the same PostgreSQL, 500 a statement and commit: a table with its key",
+    "  and unique external id, once with indexes on e-mail and phone (nothing can be matched without), once without.",
     "  They keep no history, match nothing and emit nothing. Resident memory is sampled five times a second.",
     "* *change by API*: `PATCH /api/v1/leads/{id}` until the simulated CRM shows the value, the hub idle in between.",
 )

@@ -90,22 +90,40 @@ def decode_batch(body: bytes) -> list[Event]:
 
 
 def _event(row: Any) -> Event:
-    if not isinstance(row, dict):
-        raise MalformedMessage("an event is not an object")
-    missing = [name for name in _REQUIRED if not row.get(name)]
-    if missing:
+    try:
+        get = row.get
+    except AttributeError:
+        raise MalformedMessage("an event is not an object") from None
+    kind, source, event_id, account = get("type"), get("source"), get("id"), get("accountid")
+    if not (kind and source and event_id and account and get("specversion")):
+        missing = [name for name in _REQUIRED if not get(name)]
         raise MalformedMessage(f"attributes missing: {', '.join(missing)}")
-    account, data = str(row["accountid"]), row.get("data")
-    if not (account.isascii() and account.isdigit() and len(account) <= 18):
-        raise MalformedMessage("accountid is not a number")
+    try:
+        account_id = _ACCOUNTS.get(account) or _account(account)
+    except TypeError:
+        raise MalformedMessage("accountid is not a number") from None
+    data = get("data")
     return Event(
-        type=str(row["type"]),
-        account_id=int(account),
-        subject=str(row.get("subject") or ""),
-        data=data if isinstance(data, dict) else {},
-        source=str(row["source"]),
-        id=str(row["id"]),
-        time=str(row.get("time") or now_text()),
-        causation_id=row.get("causationid"),
-        traceparent=row.get("traceparent"),
+        type=kind if kind.__class__ is str else str(kind),
+        account_id=account_id,
+        subject=get("subject") or "",
+        data=data if data.__class__ is dict else {},
+        source=source if source.__class__ is str else str(source),
+        id=event_id if event_id.__class__ is str else str(event_id),
+        time=get("time") or now_text(),
+        causation_id=get("causationid"),
+        traceparent=get("traceparent"),
     )
+
+
+_ACCOUNTS: dict[Any, int] = {}  # text -> number: the same few accounts come again and again
+_ACCOUNTS_KEPT = 10_000
+
+
+def _account(raw: Any) -> int:
+    text = str(raw)
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise MalformedMessage("accountid is not a number")
+    if len(_ACCOUNTS) >= _ACCOUNTS_KEPT:
+        _ACCOUNTS.clear()
+    return _ACCOUNTS.setdefault(raw, int(text))
