@@ -1,4 +1,8 @@
-"""Every statement of sync-worker. Each works on a batch, and locks rows in key order: batches cannot deadlock."""
+"""Every statement of sync-worker. Each works on a batch, and locks rows in key order: batches cannot deadlock.
+
+Joins go by the whole key out of a materialised CTE, never by ``account_id = $1``: from a constant, and before the first
+ANALYZE, the planner concludes that a connection has one row, and then reads all of them for every row of the batch.
+"""
 
 # Leads changed: raise what their connections should have. Duplicates and older versions change nothing. A row that is
 # waiting keeps its time; one that was in sync or given up on is due at once, with a clean slate.
@@ -46,19 +50,19 @@ SEED = """
 # create intent here, before any call is made; ``create_in_doubt`` says that an earlier claim left one behind.
 # While claimed, a row's next_attempt_at is the lease's end: so the index of due rows never leads through rows in hand.
 CLAIM = """
-    WITH due AS (
-        SELECT lead_id, desired_version, desired_at, external_id, base, pushed_at, intent, attempts
+    WITH due AS MATERIALIZED (
+        SELECT account_id, connection_id, lead_id, desired_version, desired_at, external_id, base, pushed_at, intent, attempts
         FROM sync.target
         WHERE account_id = $1 AND connection_id = $2 AND state = 'due' AND next_attempt_at <= now()
           AND (claimed_until IS NULL OR claimed_until <= now())
         ORDER BY next_attempt_at LIMIT $3
         FOR UPDATE SKIP LOCKED
-    ), known AS (
+    ), known AS MATERIALIZED (
         SELECT due.*, link.external_id AS linked_id, link.base AS seen, link.seen_at
         FROM due
         LEFT JOIN LATERAL (
             SELECT external_id, base, seen_at FROM leads.link
-            WHERE account_id = $1 AND lead_id = due.lead_id AND owner = 'crm/' || $2::bigint
+            WHERE account_id = due.account_id AND lead_id = due.lead_id AND owner = 'crm/' || due.connection_id
             ORDER BY external_id = due.external_id DESC NULLS LAST, seen_at, external_id LIMIT 1
         ) link ON true
     ), claimed AS (
@@ -68,24 +72,23 @@ CLAIM = """
             next_attempt_at = now() + $5::float8 * interval '1 second',
             intent = CASE WHEN coalesce(known.external_id, known.linked_id) IS NULL THEN coalesce(t.intent, now()) END
         FROM known
-        WHERE t.account_id = $1 AND t.connection_id = $2 AND t.lead_id = known.lead_id
+        WHERE (t.account_id, t.connection_id, t.lead_id) = (known.account_id, known.connection_id, known.lead_id)
     )
     SELECT known.lead_id, known.desired_version, coalesce(known.external_id, known.linked_id) AS external_id,
            known.base, known.pushed_at, known.seen, known.seen_at, known.intent IS NOT NULL AS create_in_doubt,
            known.attempts, extract(epoch FROM now() - known.desired_at)::float8 * 1000 AS waited_ms,
            lead.version, lead.fields
-    FROM known LEFT JOIN leads.lead ON lead.account_id = $1 AND lead.id = known.lead_id"""
+    FROM known LEFT JOIN leads.lead ON lead.account_id = known.account_id AND lead.id = known.lead_id"""
 
 # Enact results. The claim fences: a row that another worker has taken since is left to it. Null leaves a column alone.
 SETTLE = """
-    WITH result AS (
-        SELECT * FROM unnest($3::bigint[], $4::uuid[], $5::text[], $6::int[], $7::float8[], $8::int[], $9::text[],
+    WITH result AS MATERIALIZED (
+        SELECT $1::bigint AS account_id, $2::bigint AS connection_id, r.* FROM unnest($3::bigint[], $4::uuid[], $5::text[], $6::int[], $7::float8[], $8::int[], $9::text[],
                              $10::jsonb[], $11::bool[], $12::jsonb[])
             AS r (lead_id, claim, state, attempts, delay, version, external_id, base, create_settled, error)
-    ), held AS (
-        SELECT t.lead_id, t.claim FROM sync.target t JOIN result r ON r.lead_id = t.lead_id AND r.claim = t.claim
-        WHERE t.account_id = $1 AND t.connection_id = $2
-        ORDER BY t.lead_id FOR UPDATE OF t
+    ), held AS MATERIALIZED (
+        SELECT r.* FROM result r JOIN sync.target t USING (account_id, connection_id, lead_id, claim)
+        ORDER BY lead_id FOR UPDATE OF t
     )
     UPDATE sync.target t SET
         state = CASE WHEN r.state = 'in_sync' AND t.desired_version > r.version THEN 'due' ELSE r.state END,
@@ -99,8 +102,8 @@ SETTLE = """
         last_error = CASE WHEN r.state = 'in_sync' THEN NULL ELSE coalesce(r.error, t.last_error) END,
         claim = NULL,
         claimed_until = NULL
-    FROM held JOIN result r USING (lead_id, claim)
-    WHERE t.account_id = $1 AND t.connection_id = $2 AND t.lead_id = held.lead_id
+    FROM held r
+    WHERE (t.account_id, t.connection_id, t.lead_id) = (r.account_id, r.connection_id, r.lead_id)
     RETURNING t.lead_id, r.claim, t.state"""
 
 # The day's totals, kept in the transaction that settles.
