@@ -155,8 +155,7 @@ async def test_a_lost_connection_is_shown_and_mended(hub: LocalHub, account: "Ac
     await expect(tab.page.locator("#leads-body")).to_contain_text("Zoë Müller")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
 async def test_it_is_accessible_and_fits(account: "Account", open_tab: "OpenTab", scheme: str, width: int) -> None:
     await account.import_leads(ZOE, {"external_id": "SF-2", "email": "not an address"})
     tab = await open_tab(color_scheme=scheme, viewport={"width": width, "height": 900}, reduced_motion="reduce")

@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 from standardwebhooks.webhooks import Webhook
 
+from hub.local.postgres import LocalPostgres
 from hub.store.admin import LIST_FAILED_DELIVERIES, Admin
 from hub.store.pool import open_pool
 from hub.testing.receiver import Received, Receiver
@@ -244,3 +245,28 @@ async def test_old_rows_are_purged_and_young_ones_kept(world: World, receiver: R
     assert await PostgresDeliveries(world.pool, 3.0).purge(timedelta(days=30)) == 3
     for table in ("delivery", "payload", "attempt"):
         assert await world.pool.fetchval(f"SELECT count(*) FROM webhooks.{table}") == 1  # noqa: S608
+
+
+async def test_a_database_that_dies_after_the_post_does_not_make_it_go_out_again(
+    postgres: LocalPostgres, world: World, receiver: Receiver
+) -> None:
+    async def lose_the_database(_received: Received) -> web.StreamResponse:
+        del receiver.answers["/hook"]
+        await asyncio.to_thread(postgres.kill)
+        asyncio.get_running_loop().call_later(0.2, back.set)
+        return web.Response()
+
+    back = asyncio.Event()
+    receiver.answers["/hook"] = lose_the_database
+    await world.subscribe(f"{receiver.base}/hook")
+    await world.start(webhook_lease=60.0)
+    await world.bus.publish(world.created(1))
+    try:
+        async with asyncio.timeout(15):
+            await back.wait()
+    finally:
+        if postgres.pid is None:  # the server is every test's
+            await asyncio.to_thread(postgres.start)
+    (row,) = await world.settled(1)
+    assert (row["state"], row["attempts"]) == ("delivered", 1)
+    assert len(receiver.requests) == 1
