@@ -21,7 +21,8 @@ def is_passing(error: BaseException) -> bool:
         return False
     if isinstance(error, asyncpg.InterfaceError):  # raised for broken use too, so its words have to tell
         return "clos" in str(error)
-    return isinstance(error, OSError | TimeoutError)
+    # InternalClientError: a statement sent between the server's farewell and the end of the connection.
+    return isinstance(error, OSError | TimeoutError | asyncpg.InternalClientError)
 
 
 def outcome_of(error: BaseException) -> Outcome:

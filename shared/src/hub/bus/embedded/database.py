@@ -2,9 +2,10 @@
 
 import asyncpg
 
-# What asyncpg raises when the database is away or will not talk now; broken use raises InterfaceError too, and then
-# repeats, is logged each time, and loses nothing.
-DATABASE_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+# What asyncpg raises when the database is away or will not talk now. InternalClientError: a statement that is sent
+# between the server's farewell and the end of the connection. Broken use raises InterfaceError too; then it repeats, is
+# logged each time, and loses nothing.
+DATABASE_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
 _CONNECT_SECONDS = 10.0
 _COMMAND_SECONDS = 30.0

@@ -112,6 +112,8 @@ class EmbeddedSubscription:
                 await self._pump(session)
             except DATABASE_AWAY as error:
                 _log.warning("bus.consumer_detached", queue=self._queue.name, error=repr(error))
+            except Exception:  # noqa: BLE001 - a feeder that ends would stop consuming without a word
+                _log.exception("bus.consumer_failed", queue=self._queue.name)
             finally:
                 self._session = None
                 self._up.clear()

@@ -95,6 +95,8 @@ class Link:
                 _log.warning("bus.connection_lost", bus=self._name)
             except Unavailable as error:
                 _log.warning("bus.connecting_failed", bus=self._name, error=error.message)
+            except Exception:  # noqa: BLE001 - a link that ends would leave the service deaf without a word
+                _log.exception("bus.link_failed", bus=self._name)
             finally:
                 await self._drop()
             await asyncio.sleep(next(waiting))

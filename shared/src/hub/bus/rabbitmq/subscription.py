@@ -102,6 +102,8 @@ class RabbitSubscription:
                         waiting = await self._attached_to(channel)
             except Unavailable as error:
                 _log.warning("bus.consumer_detached", queue=self._queue.name, error=error.message)
+            except Exception:  # noqa: BLE001 - a feeder that ends would stop consuming without a word
+                _log.exception("bus.consumer_failed", queue=self._queue.name)
             finally:
                 self._attached.clear()
                 self._cancel = None
