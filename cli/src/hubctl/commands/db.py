@@ -5,7 +5,6 @@ import asyncio
 import asyncpg
 import typer
 
-from hub.store.schema import migrate
 from hubctl.console import done
 from hubctl.logins import make_logins
 from hubctl.problems import Problem
@@ -27,6 +26,8 @@ async def migrate_database(
     password: str = typer.Option("", envvar="HUBCTL_LOGIN_PASSWORD", help="The password of those logins."),
 ) -> None:
     """Bring the schema to the newest version; does nothing when it is there already."""
+    from hub.store.schema import migrate  # SQLAlchemy and Alembic take half a second to load
+
     url = target().database_url
     if logins and not password:
         raise Problem("The logins need a password.", "Set HUBCTL_LOGIN_PASSWORD.")

@@ -5,13 +5,15 @@ import signal
 import time
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import typer
 
 from hubctl.console import done, err
-from hubctl.demo.show import perform
-from hubctl.demo.stage import Stage, alone
 from hubctl.problems import Problem
+
+if TYPE_CHECKING:
+    from hubctl.demo.stage import Stage
 
 
 def run(
@@ -21,6 +23,9 @@ def run(
     stay: bool = typer.Option(True, "--stay/--once", help="Stay until Ctrl-C, or stop after the summary."),
 ) -> None:
     """Start everything here: PostgreSQL, bus, five services, a simulated CRM; sample leads flow both ways."""
+    from hubctl.demo.show import perform  # the local stack takes most of a second to load
+    from hubctl.demo.stage import Stage, alone
+
     if bus not in ("embedded", "rabbitmq"):
         raise Problem(f"There is no bus {bus!r}.", "Use embedded or rabbitmq.")
     began = time.monotonic()
@@ -39,7 +44,7 @@ def run(
             done(f"stopped; data stays in {folder}")
 
 
-def _start(stage: Stage) -> None:
+def _start(stage: "Stage") -> None:
     servers = "PostgreSQL and RabbitMQ" if stage.hub.rabbitmq else "PostgreSQL"
     with err.status(f"starting {servers}, migrating …"):
         stage.hub.start_servers()
