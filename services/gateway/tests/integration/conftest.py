@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,18 +133,41 @@ def keyring() -> Keyring:
     return Keyring.generate()
 
 
+MakeHub = Callable[..., AbstractAsyncContextManager[Hub]]
+
+
 @pytest.fixture
-async def hub(database_url: str, keyring: Keyring) -> AsyncIterator[Hub]:
-    """A gateway with one account, one admin key and one custom-CRM connection; what it publishes is collected."""
-    pool = await open_pool(database_url, None, max_size=4)
+def make_hub(keyring: Keyring) -> MakeHub:
+    """Runs a gateway with one account, one admin key and one custom-CRM connection."""
+
+    @asynccontextmanager
+    async def running(database_url: str, **settings: Any) -> AsyncIterator[Hub]:
+        pool = await open_pool(database_url, None, max_size=4)
+        try:
+            account_id = await pool.fetchval("INSERT INTO control.account (name) VALUES ('acme') RETURNING id")
+            async with (
+                gateway_running(database_url, keyring, **settings) as url,
+                aiohttp.ClientSession(url) as client,
+            ):
+                hub = Hub(url, database_url, keyring, pool, client, account_id, "", 0)
+                hub.key = await hub.add_key(ROLES["admin"])
+                hub.connection_id = await hub.add_connection("crm", WEBHOOK_SECRET)
+                client.headers["Authorization"] = f"Bearer {hub.key}"
+                await until_ready(url)
+                await asyncio.sleep(0.15)  # the connection cache has seen the connection
+                yield hub
+        finally:
+            pool.terminate()
+
+    return running
+
+
+@pytest.fixture
+async def hub(database_url: str, make_hub: MakeHub) -> AsyncIterator[Hub]:
+    """The gateway on the embedded bus; what it publishes is collected in ``hub.events``."""
     bus = open_bus(database_url, name="test")
     try:
-        account_id = await pool.fetchval("INSERT INTO control.account (name) VALUES ('acme') RETURNING id")
-        async with gateway_running(database_url, keyring) as url, aiohttp.ClientSession(url) as client:
-            hub = Hub(url, database_url, keyring, pool, client, account_id, "", 0)
-            hub.key = await hub.add_key(ROLES["admin"])
-            hub.connection_id = await hub.add_connection("crm", WEBHOOK_SECRET)
-            client.headers["Authorization"] = f"Bearer {hub.key}"
+        async with make_hub(database_url) as hub:
             await bus.connect()
 
             async def collect(events: Sequence[Event]) -> Mapping[str, Outcome]:
@@ -153,9 +176,6 @@ async def hub(database_url: str, keyring: Keyring) -> AsyncIterator[Hub]:
 
             for queue in (TRANSFORMER, AUDIT):
                 await bus.consume(queue, collect, ConsumerOptions())
-            await until_ready(url)
-            await asyncio.sleep(0.15)  # the connection cache has seen the connection
             yield hub
     finally:
         await bus.close()
-        await pool.close()

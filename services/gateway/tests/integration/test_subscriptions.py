@@ -7,7 +7,7 @@ from hub.contracts.ids import new_id
 from hub.vault import Vault
 
 ADDRESS = "/api/v1/webhooks/subscriptions"
-DESIGN = {
+DESIGN: dict[str, Any] = {
     "webhook_url": "https://crm.example.com/webhooks/mpp",
     "events": ["lead.created", "lead.updated", "enrollment.completed"],
     "secret": "webhook_secret_key",
@@ -34,7 +34,7 @@ async def test_subscribe_list_and_leave(hub: Any) -> None:
 
 
 async def test_configurations_that_are_refused(hub: Any) -> None:
-    bad = [
+    bad: list[tuple[dict[str, Any], str]] = [
         ({"webhook_url": "ftp://crm.example.com/"}, "webhook_url"),
         ({"webhook_url": "https://user:password@crm.example.com/"}, "webhook_url"),
         ({"webhook_url": "https://crm.example.com/#part"}, "webhook_url"),

@@ -131,7 +131,6 @@ class _Poller:
         self._channel = channel
         self._newest = UUID(newest)
         self._told: OrderedDict[str, None] = OrderedDict()
-        self._first_look = True
 
     async def run(self, feed_seconds: float, panel_seconds: float) -> None:
         panel_at = 0.0
@@ -159,11 +158,9 @@ class _Poller:
         for entry in reversed(entries):
             if entry["event_id"] not in self._told:
                 self._told[entry["event_id"]] = None
-                if not self._first_look or UUID(entry["event_id"]) > self._newest:
-                    self._tell(message("activity", entry, entry["event_id"]), entry["event_id"])
+                self._tell(message("activity", entry, entry["event_id"]), entry["event_id"])
         if entries:
             self._newest = max(self._newest, UUID(entries[0]["event_id"]))
-        self._first_look = False
         while len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)
 

@@ -11,7 +11,7 @@ from gateway.adapters.imports import NewImport
 from gateway.domain.csv_rows import CsvReader, UnreadableFile
 from gateway.domain.cursor import decode_cursor, encode_cursor
 from gateway.domain.ndjson import NdjsonReader
-from gateway.domain.problems import Code, Problem, problem_of
+from gateway.domain.problems import Code, Problem, printable, problem_of
 from gateway.domain.receiving import import_accepted
 from gateway.gateway import Gateway
 from gateway.handlers.importing import ImportRun, shown
@@ -88,7 +88,7 @@ def _read_shape(document: Any) -> tuple[str, str | None, list[Any]]:
         raise refusal(Problem(Code.WRONG_TYPE, 'The body is an object: {"source": …, "leads": […]}'))
     for name in document:
         if name not in _KEYS:
-            raise refusal(Problem(Code.UNKNOWN_FIELD, "The body has no such field", str(name)[:100]))
+            raise refusal(Problem(Code.UNKNOWN_FIELD, "The body has no such field", printable(name)))
     leads = document.get("leads")
     if "leads" not in document:
         raise refusal(Problem(Code.MISSING_FIELD, "The list of leads is missing", "leads"))

@@ -13,7 +13,7 @@ from gateway.domain.receiving import enrollment_received, lead_data, lead_receiv
 from gateway.domain.records import Record, read_record
 from gateway.domain.uuid7 import ids_within
 from gateway.gateway import Gateway
-from gateway.handlers.places import lead_in_path, lead_number, uuid_in_path
+from gateway.handlers.places import lead_in_path, uuid_in_path
 from gateway.web.answers import answer
 from gateway.web.bodies import read_json
 from gateway.web.models_in import EnrollmentBody
@@ -46,12 +46,11 @@ async def change_lead(gateway: Gateway, call: Call[None, None]) -> web.Response:
 async def complete_enrollment(gateway: Gateway, call: Call[None, EnrollmentBody]) -> web.Response:
     """Record that a lead enrolled."""
     body = call.body
-    lead_id = lead_number(str(body.lead_id))
-    if lead_id is None or not await gateway.leads.exists(call.account_id, lead_id):
+    if not await gateway.leads.exists(call.account_id, body.lead_id):
         raise NotFound("There is no such lead", field="lead_id")
     data = {
         "enrollment_id": new_id(),
-        "lead_id": lead_id,
+        "lead_id": body.lead_id,
         "plan": body.plan,
         "effective_date": body.effective_date,
         "premium": body.premium,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 from aiohttp import web
 
+from gateway.domain.problems import printable
 from hub.contracts.errors import Fate, HubError, Malformed, NotFound, TooLarge, envelope
 from hub.contracts.ids import rfc3339
 from hub.telemetry.trace import current_traceparent
@@ -41,7 +42,10 @@ def error_response(error: HubError) -> web.Response:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, MethodNotAllowed) and "allowed" in error.details:
         headers["Allow"] = ", ".join(error.details["allowed"])
-    body = orjson.dumps(envelope(error, moment), default=str)
+    try:
+        body = orjson.dumps(envelope(error, moment), default=str)
+    except TypeError:  # a detail quotes what no JSON text can hold; the code and the message are enough then
+        body = orjson.dumps(envelope(HubError(printable(error.message), code=error.error_code), moment))
     return web.Response(body=body, status=error.status, headers=headers, content_type="application/json")
 
 

@@ -4,15 +4,27 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
 
 from gateway.domain.plain_json import check_plain
-from hub.contracts.ids import MAX_BIGINT
+from hub.contracts.ids import MAX_BIGINT, parse_lead_external_id
 from hub.contracts.records import Key, LeadFields, LeadStatus, Short, Text
 
 Limit = Annotated[int, Field(ge=1, le=500, description="Most items of a page.")]
 CursorText = Annotated[str, Field(min_length=1, max_length=200, description="`next_cursor` of the page before.")]
-LeadId = Annotated[int, Strict(), Field(ge=1, le=MAX_BIGINT)]
+
+
+def _lead_number(value: Any) -> Any:
+    return parse_lead_external_id(value) or value
+
+
+LeadId = Annotated[
+    int,
+    Strict(),
+    Field(ge=1, le=MAX_BIGINT),
+    BeforeValidator(_lead_number),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^MPP-[1-9][0-9]*$"}]}),
+]
 SubscribedEvent = Literal["lead.created", "lead.updated", "enrollment.completed"]
 
 
@@ -145,7 +157,7 @@ class LeadBody(LeadRecord):
 class EnrollmentBody(_Body):
     """A completed enrolment."""
 
-    lead_id: LeadId | Annotated[str, Field(pattern=r"^MPP-[1-9][0-9]{0,17}$")]
+    lead_id: LeadId
     plan: Key
     effective_date: Short | None = None
     premium: Annotated[float, Strict(), Field(ge=0, le=1e12, allow_inf_nan=False)] | None = None
