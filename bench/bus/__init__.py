@@ -1,0 +1,1 @@
+"""The bus beside what one would otherwise use."""
