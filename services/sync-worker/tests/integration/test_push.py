@@ -1,8 +1,12 @@
 """Leads reach the CRM: created, updated, coalesced, left alone."""
 
+import asyncio
 from typing import Any
 
 from hub.contracts import events as e
+from hub.contracts.cloudevents import Event
+from hub.contracts.topology import SYNC_WORKER
+from simulators.custom.faults import Faults
 
 
 async def test_a_lead_is_created_then_updated_with_what_changed(world: Any, worker: Any, eventually: Any) -> None:
@@ -124,9 +128,6 @@ async def test_each_connection_of_the_account_gets_the_lead(world: Any, worker: 
 
 
 async def test_an_unreadable_event_is_a_dead_letter(world: Any, worker: Any, eventually: Any) -> None:
-    from hub.contracts.cloudevents import Event
-    from hub.contracts.topology import SYNC_WORKER
-
     connection = await world.connect()
     async with worker():
         bad = Event(e.LEAD_CREATED, world.account_id, "lead/9", {"lead": {"id": "nine"}}, "transformer")
@@ -136,3 +137,16 @@ async def test_an_unreadable_event_is_a_dead_letter(world: Any, worker: Any, eve
         await eventually(lambda: world.bus.dead_letters(SYNC_WORKER))
     (letter,) = await world.bus.dead_letters(SYNC_WORKER)
     assert letter.id == bad.id
+
+
+async def test_what_is_about_to_be_sent_is_written_ahead_of_the_call(world: Any, worker: Any, eventually: Any) -> None:
+    connection = await world.connect()
+    world.crm.crm.gate.faults = Faults(latency_ms=400, reset_after_next=1)
+    async with worker():
+        await world.write({1: {"first_name": "Ana"}})
+        await eventually(lambda: world.requests("POST /leads") == 1)  # it is under way
+        assert (await world.targets(connection))[0]["sending"] == {"first_name": "Ana"}
+        await eventually(lambda: world.database.fetchval("SELECT last_error IS NOT NULL FROM sync.target"))
+        assert (await world.targets(connection))[0]["sending"] == {"first_name": "Ana"}  # for it may be there
+        await eventually(lambda: world.all_in(connection, "in_sync", 1))
+    assert (await world.targets(connection))[0]["sending"] is None

@@ -46,22 +46,25 @@ SEED = """
     )
     SELECT max(id) FROM slice"""
 
-# Take due rows in hand and read everything that decides about them. A row whose record is not known gets its
-# create intent here, before any call is made; ``create_in_doubt`` says that an earlier claim left one behind.
+# Take due rows in hand and read everything that decides about them. What a call may leave in the CRM is written ahead
+# of it: the intent of a create where the record is not known (``create_in_doubt``: an earlier claim left one behind),
+# and the registers about to be sent, so that the CRM's echo of them is not taken for somebody's edit.
 # While claimed, a row's next_attempt_at is the lease's end: so the index of due rows never leads through rows in hand.
 CLAIM = """
     WITH due AS MATERIALIZED (
-        SELECT account_id, connection_id, lead_id, desired_version, desired_at, external_id, base, pushed_at, intent, attempts
+        SELECT account_id, connection_id, lead_id, desired_version, desired_at, external_id, base, pushed_at, intent,
+               attempts
         FROM sync.target
         WHERE account_id = $1 AND connection_id = $2 AND state = 'due' AND next_attempt_at <= now()
           AND (claimed_until IS NULL OR claimed_until <= now())
         ORDER BY next_attempt_at LIMIT $3
         FOR UPDATE SKIP LOCKED
     ), known AS MATERIALIZED (
-        SELECT due.*, link.external_id AS linked_id, link.base AS seen, link.seen_at
+        SELECT due.*, link.external_id AS linked_id, link.base AS seen, link.seen_at, lead.version, lead.fields
         FROM due
+        LEFT JOIN leads.lead ON lead.account_id = due.account_id AND lead.id = due.lead_id
         LEFT JOIN LATERAL (
-            SELECT external_id, base, seen_at FROM leads.link
+            SELECT external_id, base::jsonb AS base, seen_at FROM leads.link
             WHERE account_id = due.account_id AND lead_id = due.lead_id AND owner = 'crm/' || due.connection_id
             ORDER BY external_id = due.external_id DESC NULLS LAST, seen_at, external_id LIMIT 1
         ) link ON true
@@ -70,22 +73,27 @@ CLAIM = """
             claim = $4,
             claimed_until = now() + $5::float8 * interval '1 second',
             next_attempt_at = now() + $5::float8 * interval '1 second',
-            intent = CASE WHEN coalesce(known.external_id, known.linked_id) IS NULL THEN coalesce(t.intent, now()) END
+            intent = CASE WHEN coalesce(known.external_id, known.linked_id) IS NULL THEN coalesce(t.intent, now()) END,
+            sending = CASE
+                WHEN known.fields <@ (known.base || coalesce(known.seen, '{}'))
+                     AND known.fields <@ (coalesce(known.seen, '{}') || known.base) THEN t.sending  -- nothing differs
+                ELSE coalesce(t.sending, '{}') || coalesce(known.fields, '{}') END
         FROM known
         WHERE (t.account_id, t.connection_id, t.lead_id) = (known.account_id, known.connection_id, known.lead_id)
     )
-    SELECT known.lead_id, known.desired_version, coalesce(known.external_id, known.linked_id) AS external_id,
-           known.base, known.pushed_at, known.seen, known.seen_at, known.intent IS NOT NULL AS create_in_doubt,
-           known.attempts, extract(epoch FROM now() - known.desired_at)::float8 * 1000 AS waited_ms,
-           lead.version, lead.fields
-    FROM known LEFT JOIN leads.lead ON lead.account_id = known.account_id AND lead.id = known.lead_id"""
+    SELECT lead_id, desired_version, coalesce(external_id, linked_id) AS external_id, base, pushed_at, seen, seen_at,
+           intent IS NOT NULL AS create_in_doubt, attempts, version, fields,
+           extract(epoch FROM now() - desired_at)::float8 * 1000 AS waited_ms
+    FROM known"""
 
 # Enact results. The claim fences: a row that another worker has taken since is left to it. Null leaves a column alone.
 SETTLE = """
     WITH result AS MATERIALIZED (
-        SELECT $1::bigint AS account_id, $2::bigint AS connection_id, r.* FROM unnest($3::bigint[], $4::uuid[], $5::text[], $6::int[], $7::float8[], $8::int[], $9::text[],
-                             $10::jsonb[], $11::bool[], $12::jsonb[])
-            AS r (lead_id, claim, state, attempts, delay, version, external_id, base, create_settled, error)
+        SELECT $1::bigint AS account_id, $2::bigint AS connection_id, r.*
+        FROM unnest($3::bigint[], $4::uuid[], $5::text[], $6::int[], $7::float8[], $8::int[], $9::text[],
+                    $10::jsonb[], $11::bool[], $12::bool[], $13::jsonb[])
+            AS r (lead_id, claim, state, attempts, delay, version, external_id, base, create_settled, write_settled,
+                  error)
     ), held AS MATERIALIZED (
         SELECT r.* FROM result r JOIN sync.target t USING (account_id, connection_id, lead_id, claim)
         ORDER BY lead_id FOR UPDATE OF t
@@ -99,6 +107,7 @@ SETTLE = """
         base = coalesce(r.base, t.base),
         external_id = coalesce(r.external_id, t.external_id),
         intent = CASE WHEN r.create_settled THEN NULL ELSE coalesce(t.intent, now()) END,
+        sending = CASE WHEN NOT r.write_settled THEN t.sending END,
         last_error = CASE WHEN r.state = 'in_sync' THEN NULL ELSE coalesce(r.error, t.last_error) END,
         claim = NULL,
         claimed_until = NULL

@@ -113,5 +113,6 @@ def _columns(place: Place, settlements: Sequence[Settlement]) -> tuple[object, .
         [settlement.external_id for settlement in settlements],
         [settlement.base for settlement in settlements],
         [settlement.create_settled for settlement in settlements],
+        [settlement.write_settled for settlement in settlements],
         [settlement.error for settlement in settlements],
     )

@@ -21,6 +21,7 @@ class Settlement:
     external_id: str | None = None
     base: Mapping[str, Any] | None = None
     create_settled: bool = True  # False: a create may have happened; look before the next one
+    write_settled: bool = True  # False: the CRM may hold what was to be sent, and its echo may yet come
     error: Mapping[str, Any] | None = None
     action: Literal["create", "update", "link"] | None = None  # what was done in the CRM
     call_ms: float = 0.0
@@ -36,7 +37,8 @@ def left_alone(plan: Plan) -> Settlement:
 def given_back(plan: Plan, delay: float) -> Settlement:
     """No call was made: due again later, nothing counted."""
     claimed = plan.claimed
-    return Settlement(plan, "due", claimed.attempts, delay=delay, create_settled=not claimed.create_in_doubt)
+    in_doubt = claimed.create_in_doubt
+    return Settlement(plan, "due", claimed.attempts, delay=delay, create_settled=not in_doubt, write_settled=False)
 
 
 def succeeded(plan: Plan, result: PushResult, call_ms: float, *, linked: bool) -> Settlement:
@@ -67,13 +69,15 @@ def failed(
         random=random,
     )
     error = {"kind": str(result.kind), **(asdict(result.error) if result.error else {"code": "CRM_SYNC_FAILED"})}
-    in_doubt = result.unknown_outcome or (plan.step is Step.LOOK_UP)
+    creating = plan.item is not None and plan.item.external_id is None
+    in_doubt = plan.step is Step.LOOK_UP or (result.unknown_outcome and creating)
     return Settlement(
         plan,
         "failed" if verdict.delay is None else "due",
         verdict.attempts,
         delay=verdict.delay or 0.0,
         create_settled=not in_doubt,
+        write_settled=not (in_doubt or result.unknown_outcome),
         external_id=plan.item.external_id if plan.item else None,
         error=error,
     )

@@ -12,7 +12,7 @@ import orjson
 from hub.connectors.custom.wire import RECORD_ID
 from hub.contracts.connector import FailureKind, PushItem, PushResult, RecordError
 
-MAX_MESSAGE, MAX_CODE = 500, 100
+MAX_MESSAGE, MAX_CODE, MAX_ID = 500, 100, 255
 
 
 class Failed(Exception):
@@ -70,7 +70,7 @@ def push_result(failed: Failed, item: PushItem, secret: str) -> PushResult:
     clean = scrubbed(failed.error, secret)
     if attempted is not None:
         clean = replace(clean, attempted_value=str(attempted)[:MAX_MESSAGE])
-    unknown = failed.stored is None and item.external_id is None
+    unknown = failed.stored is None
     return PushResult(False, kind=failed.kind, error=clean, retry_after=failed.retry_after, unknown_outcome=unknown)
 
 
@@ -79,10 +79,10 @@ def identifier(record: Any) -> str:
     value = record.get(RECORD_ID) if isinstance(record, dict) else None
     if isinstance(record, dict) and value is None and isinstance(record.get("data"), dict):
         value = record["data"].get(RECORD_ID)
-    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+    if isinstance(value, bool) or not isinstance(value, str | int) or not 0 < len(str(value)) <= MAX_ID:
         error = RecordError("NO_ID", "the CRM's answer does not name the record's id")
         raise Failed(FailureKind.SERVER, error, stored=None)
-    return str(value)
+    return _storable(str(value))
 
 
 def records(document: Any) -> list[Mapping[str, Any]]:
@@ -123,9 +123,9 @@ def _error(status: int, content: bytes) -> RecordError:
         body = {"message": body}
     field = body.get("field")
     return RecordError(
-        code=str(body.get("code") or f"HTTP_{status}")[:MAX_CODE],
-        message=str(body.get("message") or f"the CRM answered {status}")[:MAX_MESSAGE],
-        field=str(field)[:MAX_CODE] if field else None,
+        code=_storable(str(body.get("code") or f"HTTP_{status}"))[:MAX_CODE],
+        message=_storable(str(body.get("message") or f"the CRM answered {status}"))[:MAX_MESSAGE],
+        field=_storable(str(field))[:MAX_CODE] if field else None,
         status=status,
     )
 
@@ -144,6 +144,11 @@ def _retry_after(header: str | None) -> float | None:
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL's text and jsonb cannot hold NUL."""
+    return text.replace("\x00", "")
 
 
 def scrubbed(error: RecordError, secret: str) -> RecordError:
