@@ -21,7 +21,10 @@ _SWEEP_SECONDS = 2.0
 _GRACE = "5 seconds"  # a row this young is on its way already, from the process that wrote it
 _ROWS_IN_HAND = 8
 _FRESH_AT_MOST = 64  # batches kept in memory while the broker is slow; what is beyond waits in the table
-_AWAY = (Unavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+_AWAY = (
+    *(Unavailable, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError),
+    asyncpg.InternalClientError,  # a connection whose server was killed in the middle of an answer
+)
 
 
 class StoredBatch(NamedTuple):
