@@ -24,6 +24,7 @@ from sync_worker.settler import Settler
 
 _log = structlog.get_logger()
 _DATABASE_PAUSE = 0.5  # seconds
+_LEAST_PAUSE = 0.1  # seconds; for a CRM that says 429 and "retry after 0"
 _UNFORESEEN = PushResult(
     False, kind=FailureKind.SERVER, error=RecordError("INTERNAL_ERROR", "see the log"), unknown_outcome=True
 )
@@ -208,8 +209,8 @@ class Lane:
             self._answered()
             return True
         if result.kind is FailureKind.RATE_LIMIT:
-            wait = result.retry_after
-            self._gate.throttle(now, self._pause() if wait is None else wait)
+            wait = self._pause() if result.retry_after is None else result.retry_after
+            self._gate.throttle(now, max(wait, _LEAST_PAUSE))
             return False
         if await self._probe.passes(started):
             return True

@@ -1,6 +1,5 @@
 """Leads reach the CRM: created, updated, coalesced, left alone."""
 
-import asyncio
 from typing import Any
 
 from hub.contracts import events as e

@@ -1,6 +1,7 @@
 """What a custom CRM's answers mean. Pure: statuses, bodies and network errors in, named failures out."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from hub.connectors.custom.wire import RECORD_ID
 from hub.contracts.connector import FailureKind, PushItem, PushResult, RecordError
 
 MAX_MESSAGE, MAX_CODE, MAX_ID = 500, 100, 255
+MAX_WAIT = 86_400.0  # seconds; a CRM that asks for more than a day is mistaken
 
 
 class Failed(Exception):
@@ -134,16 +136,14 @@ def _retry_after(header: str | None) -> float | None:
     """Seconds to wait, from a Retry-After in seconds or as a date (RFC 9110, section 10.2.3)."""
     if not header:
         return None
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", header, re.ASCII):
+        return min(float(header), MAX_WAIT)
     try:
         moment = parsedate_to_datetime(header)
     except ValueError:
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), MAX_WAIT)
 
 
 def _storable(text: str) -> str:
