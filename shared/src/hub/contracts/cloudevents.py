@@ -102,17 +102,18 @@ def _event(row: Any) -> Event:
         account_id = _ACCOUNTS.get(account) or _account(account)
     except TypeError:
         raise MalformedMessage("accountid is not a number") from None
-    data = get("data")
+    # An optional attribute that is not text counts as absent: internal systems publish too.
+    data, subject, time, cause, trace = get("data"), get("subject"), get("time"), get("causationid"), get("traceparent")
     return Event(
         type=kind if kind.__class__ is str else str(kind),
         account_id=account_id,
-        subject=get("subject") or "",
+        subject=subject if subject.__class__ is str else "",
         data=data if data.__class__ is dict else {},
         source=source if source.__class__ is str else str(source),
         id=event_id if event_id.__class__ is str else str(event_id),
-        time=get("time") or now_text(),
-        causation_id=get("causationid"),
-        traceparent=get("traceparent"),
+        time=time if time and time.__class__ is str else now_text(),
+        causation_id=cause if cause.__class__ is str else None,
+        traceparent=trace if trace.__class__ is str else None,
     )
 
 
