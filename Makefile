@@ -20,11 +20,11 @@ run: setup ## Start the whole hub with a simulated CRM and sample leads (BUS=rab
 test: setup packages-test ## Run all tests against real PostgreSQL, RabbitMQ, HTTP and Chromium
 	@pytest $(ARGS)
 
-check: setup ## What CI runs: format, lint, types, import walls, generated docs, deployment, then all tests
+check: setup .venv/installed-bench ## What CI runs: format, lint, types, import walls, generated docs, deployment, then all tests
 	ruff format --check --quiet .
 	ruff check --quiet .
-	mypy $(wildcard shared/src cli/src simulators/src docs bench) $(wildcard services/*/src)
-	mypy $(wildcard shared/tests cli/tests simulators/tests tests)
+	mypy shared/src cli/src simulators/src docs bench services/*/src
+	mypy shared/tests cli/tests tests
 	for tests in services/*/tests; do mypy $$tests || exit 1; done # one by one: a dashed folder is no package, so names would clash
 	lint-imports --no-logo
 	python docs/generate.py --check
