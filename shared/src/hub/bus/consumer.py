@@ -43,6 +43,7 @@ class Consumer:
         self._runner = Runner(queue.name, handler, self._stopping)
         self._brake, self._brake_settings = Brake(brake), brake
         self._probing = asyncio.Lock()
+        metrics.BRAKED.labels(queue.name).set(0)
         self._workers = [asyncio.create_task(self._work()) for _ in range(options.concurrency)]
         self.in_hand = 0  # messages received and not yet settled
 

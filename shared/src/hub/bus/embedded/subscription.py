@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from hub.bus import metrics
 from hub.bus.backoff import pauses
 from hub.bus.brake import BrakeSettings
 from hub.bus.consumer import Consumer
@@ -110,6 +111,7 @@ class EmbeddedSubscription:
                 waiting = pauses(longest=5.0)
                 self._up.set()
                 await self._pump(session)
+                metrics.RECONNECTS.inc()
             except DATABASE_AWAY as error:
                 _log.warning("bus.consumer_detached", queue=self._queue.name, error=repr(error))
             except Exception:  # noqa: BLE001 - a feeder that ends would stop consuming without a word
