@@ -42,8 +42,8 @@ async def receive_by_crm(gateway: Gateway, request: web.Request) -> web.Response
 
 async def receive_by_connection(gateway: Gateway, request: web.Request) -> web.Response:
     """The address names the connection."""
-    crm_type = request.match_info["crm_type"]
-    connection_id = number(request.match_info["connection_id"])
+    *_, crm_type, connection_name = request.path.rsplit("/", 2)
+    connection_id = number(connection_name)
     parser = gateway.webhook_parsers.get(crm_type)
     connection = gateway.connections.get(connection_id) if connection_id else None
     if parser is None or connection is None or connection.crm_type != crm_type:
