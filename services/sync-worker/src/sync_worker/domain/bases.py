@@ -8,13 +8,16 @@ from typing import Any
 # two disagree, the value counts as unknown and is sent again. Longer than any call lasts.
 DOUBT = timedelta(seconds=60)
 
-_MISSING = object()
+DOUBTFUL = object()  # equal to no value, blank or not
 
 
 def known_base(
     sent: Mapping[str, Any], sent_at: datetime | None, seen: Mapping[str, Any] | None, seen_at: datetime | None
 ) -> dict[str, Any]:
-    """Registers the CRM holds: what was sent, and what was seen in its records since (or before)."""
+    """Registers the CRM holds: what was sent, and what was seen in its records since (or before).
+
+    A register whose value nobody knows is DOUBTFUL.
+    """
     if seen is None or seen_at is None:
         return dict(sent)
     if sent_at is None or seen_at >= sent_at:
@@ -23,17 +26,13 @@ def known_base(
     if seen_at > sent_at - DOUBT:
         for register, value in seen.items():
             if not same(sent.get(register, value), value):
-                del base[register]
+                base[register] = DOUBTFUL
     return base
 
 
 def differing(fields: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
     """The registers of the lead that the CRM does not hold as they are."""
-    return {
-        register: value
-        for register, value in fields.items()
-        if not same(value, base.get(register, _MISSING if not is_blank(value) else None))
-    }
+    return {register: value for register, value in fields.items() if not same(value, base.get(register))}
 
 
 def same(ours: Any, theirs: Any) -> bool:

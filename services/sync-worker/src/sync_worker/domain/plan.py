@@ -9,7 +9,7 @@ from uuid import UUID
 
 from hub.contracts.connector import FieldMap, PushItem
 from hub.contracts.ids import lead_external_id
-from sync_worker.domain.bases import differing, is_blank, known_base
+from sync_worker.domain.bases import DOUBTFUL, differing, is_blank, known_base
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,8 @@ def found(looked_up: Plan, external_id: str) -> Plan:
 def new_base(done: Plan) -> dict[str, Any]:
     """What the CRM holds after the plan was carried out."""
     claimed = done.claimed
-    return known_base(claimed.sent, claimed.sent_at, claimed.seen, claimed.seen_at) | dict(done.sent or {})
+    base = known_base(claimed.sent, claimed.sent_at, claimed.seen, claimed.seen_at) | dict(done.sent or {})
+    return {register: value for register, value in base.items() if value is not DOUBTFUL}
 
 
 def _item(claimed: Claimed, external_id: str | None, changed: Mapping[str, Any], mapping: FieldMap) -> PushItem:
