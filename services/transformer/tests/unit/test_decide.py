@@ -13,7 +13,7 @@ from transformer.domain.decide import Decider, Known
 from transformer.domain.identity import Link
 from transformer.domain.incoming import Context, Incoming, Rejected
 from transformer.domain.plan import LeadState, Plan
-from transformer.domain.translate import enrollment_received, lead_received, lead_synced
+from transformer.domain.translate import crm_record_received, enrollment_received, lead_received, lead_synced
 
 NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
 ACTOR = {"user": "key demo", "ip_address": "192.0.2.1"}
@@ -96,6 +96,33 @@ def test_a_re_imported_record_only_writes_what_changed_at_its_source() -> None:
     changed = decide(record({"email": "a@example.com", "city": "Trier"}, external_id="SF-1"), known=known)
     assert list(changed.history[0][-1]) == ["city"]
     assert changed.links[1, "import/salesforce", "SF-1"].base["city"] == "Trier"
+
+
+def test_what_is_blank_in_a_record_seen_first_clears_nothing() -> None:
+    known = stored(7, {"email": "a@example.com", "city": "Köln"})
+    plan = decide(record({"email": "a@example.com", "city": " ", "state": "TX"}, external_id="SF-9"), known=known)
+    assert plan.leads[1, 7].fields == {"email": "a@example.com", "city": "Köln", "state": "TX"}
+
+
+def test_what_was_cleared_at_its_source_is_cleared() -> None:
+    known = stored(7, {"email": "a@example.com", "city": "Köln"})
+    known.index.links[1, "import/salesforce", "SF-1"] = Link(7, {"email": "a@example.com", "city": "Köln"}, 0.0)
+    plan = decide(record({"email": "a@example.com", "city": ""}, external_id="SF-1"), known=known)
+    assert "city" not in plan.leads[1, 7].fields
+
+
+def test_a_lead_does_not_grow_without_end() -> None:
+    known = stored(7, {f"custom.{n}": n for n in range(295)})
+    plan = decide(record({"custom_fields": {f"more{n}": n for n in range(10)}}, lead_id=7), known=known)
+    assert [event.data["code"] for event in plan.events] == ["TOO_MANY_FIELDS"]
+    assert plan.leads == {}
+
+
+def test_a_deletion_in_a_crm_keeps_the_lead_and_is_told() -> None:
+    data = {"connection_id": 3, "crm_type": "custom", "event": "lead.deleted", "record_id": "E1", "record": {}}
+    event = Event(e.CRM_RECORD_RECEIVED, 1, "x", data | {"actor": ACTOR}, "gateway")
+    plan = decide(crm_record_received(event, Context()))
+    assert (outcomes(plan), plan.events[0].data["code"]) == ([("rejected", None)], "DELETED_IN_CRM")
 
 
 def test_a_clock_in_the_future_is_not_believed() -> None:

@@ -12,8 +12,15 @@ import asyncpg
 import structlog
 
 from hub.bus.protocol import Publisher
-from hub.contracts.cloudevents import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Event, encode_event, join_batch
-from hub.contracts.errors import Unavailable
+from hub.contracts.cloudevents import (
+    MAX_BATCH_BYTES,
+    MAX_BATCH_EVENTS,
+    MAX_EVENT_BYTES,
+    Event,
+    encode_event,
+    join_batch,
+)
+from hub.contracts.errors import TooLarge, Unavailable
 from hub.store.pool import Connection
 
 _log = structlog.get_logger()
@@ -53,7 +60,10 @@ class Outbox:
         self._drop = f"DELETE FROM {table} WHERE id = ANY($1::bigint[])"  # noqa: S608
 
     async def add(self, connection: Connection, events: Sequence[Event]) -> list[StoredBatch]:
-        """Store events within the caller's transaction; hand the result to ``wake`` once that has committed."""
+        """Store events within the caller's transaction; hand the result to ``wake`` once that has committed.
+
+        Raises TooLarge for an event that the bus would refuse, so that nothing is stored which could never leave.
+        """
         if not events:
             return []
         rows = [row for batch in _by_type(events) for row in _pack(batch)]
@@ -119,6 +129,8 @@ def _pack(events: list[Event]) -> list[tuple[str, bytes]]:
     size = 0
     for event in events:
         text = encode_event(event)
+        if len(text) > MAX_EVENT_BYTES:
+            raise TooLarge("the event is larger than the bus takes", limit=MAX_EVENT_BYTES, size=len(text))
         if encoded and (len(encoded) >= MAX_BATCH_EVENTS or size + len(text) > MAX_BATCH_BYTES):
             rows.append((events[0].type, join_batch(encoded)))
             encoded, size = [], 0

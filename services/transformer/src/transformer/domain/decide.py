@@ -11,10 +11,13 @@ from hub.contracts.ids import rfc3339
 from hub.contracts.records import lead_document
 from hub.leads.merge import Changes, Merged, first_version, merge, remote_changes
 from transformer.domain.identity import Index, LeadKey, Link, find
-from transformer.domain.incoming import Incoming, Rejected
+from transformer.domain.incoming import Incoming, Rejected, rejection
 from transformer.domain.plan import IssueRow, LeadState, LinkRow, Plan
 
 SOURCE = "transformer"
+MAX_REGISTERS = 300
+# Origins that tell of whole records. What is blank in one that was never seen before is unknown there, not cleared.
+_RECORD_KINDS = frozenset({"import", "crm"})
 _DEFAULTS = {"status": "new"}  # no clock: whatever anybody says wins over it
 
 
@@ -53,15 +56,16 @@ class Decider:
         lead_id = find(item, self._index, self._fields_of)
         if lead_id is None:
             if item.must_exist:
-                message = f"there is no lead {item.lead_id}"
-                self._reject(Rejected(item.event, "NOT_FOUND", message, item.origin, item.actor, item.external_id))
+                self._reject(rejection(item, "NOT_FOUND", f"there is no lead {item.lead_id}"))
                 return
             self._create(item)
             return
         lead = self._leads[item.account_id, lead_id]
-        writes = self._changed_at_source(item)
+        merged = merge(lead.fields, lead.clocks, self._changed_at_source(item), item.clock)
+        if len(merged.fields) > MAX_REGISTERS:
+            self._reject(rejection(item, "TOO_MANY_FIELDS", f"a lead has at most {MAX_REGISTERS} fields"))
+            return
         self._remember_link(item, lead_id)
-        merged = merge(lead.fields, lead.clocks, writes, item.clock)
         if merged.advanced:
             lead.clocks = merged.clocks
             self.plan.leads[lead.account_id, lead_id] = lead
@@ -73,6 +77,9 @@ class Decider:
         self._account_for(item, "updated" if merged.changes else "unchanged", lead_id)
 
     def _create(self, item: Incoming) -> None:
+        if not any(value is not None for value in item.fields.values()):
+            self._reject(rejection(item, "EMPTY_RECORD", "the record says nothing about a lead"))
+            return
         lead_id = self._new_lead_id()
         lead = LeadState(item.account_id, lead_id, 0, {}, {}, self._now, self._now, is_new=True)
         merged = first_version(_DEFAULTS, item.fields, item.clock)
@@ -90,10 +97,13 @@ class Decider:
         self._account_for(item, "created", lead_id)
 
     def _changed_at_source(self, item: Incoming) -> dict[str, Any]:
-        if item.external_id is None:
-            return item.fields
-        link = self._index.links.get((item.account_id, item.owner, item.external_id))
-        return remote_changes(item.fields, link.base, link.sending or {}) if link else item.fields
+        key = (item.account_id, item.owner, item.external_id or "")
+        link = self._index.links.get(key) if item.external_id is not None else None
+        if link is not None:
+            return remote_changes(item.fields, link.base, link.sending or {})
+        if item.origin["kind"] in _RECORD_KINDS:
+            return {name: value for name, value in item.fields.items() if value is not None}
+        return item.fields
 
     def _remember_link(self, item: Incoming, lead_id: int) -> None:
         if item.external_id is None:

@@ -52,6 +52,11 @@ class Rejected:
     field: str | None = None
 
 
+def rejection(item: Incoming, code: str, message: str) -> Rejected:
+    """Why this record, read well enough, cannot become a lead."""
+    return Rejected(item.event, code, message, item.origin, item.actor, item.external_id)
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What translation needs to know of accounts and connections; read before, so that translation is pure."""

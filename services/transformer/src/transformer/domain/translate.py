@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from hub.contracts import events as e
 from hub.contracts.cloudevents import Event
 from hub.contracts.errors import Invalid
-from hub.contracts.records import CUSTOM_PREFIX, MAX_CUSTOM_FIELDS
+from hub.contracts.records import CUSTOM_PREFIX
 from hub.leads.clocks import Clock, micros
 from hub.leads.normalise import Doubt, normalise
 from transformer.domain.incoming import Context, Incoming, Rejected
@@ -15,17 +15,13 @@ from transformer.domain.incoming import Context, Incoming, Rejected
 _TRUSTED_SOURCES = frozenset({"gateway", "sync-worker"})  # they validated the record with the same model already
 
 
-def lead_received(event: Event, context: Context) -> Incoming | Rejected:
+def lead_received(event: Event, context: Context) -> Incoming:
     """A record by import, API or bus. Raises Invalid when an outside publisher broke the contract."""
     data = event.data if event.source in _TRUSTED_SOURCES else _validated(event)
     origin, actor, external_id = data["origin"], data["actor"], data.get("external_id")
     fields = _flat(data["fields"])
-    if len(fields) > MAX_CUSTOM_FIELDS + 20:
-        return Rejected(event, "TOO_MANY_FIELDS", "the record has too many fields", origin, actor, external_id)
     normal = normalise(fields, context.regions.get(event.account_id, "US"))
     lead_id = data.get("lead_id")
-    if lead_id is None and external_id is None and not any(value is not None for value in normal.fields.values()):
-        return Rejected(event, "EMPTY_RECORD", "the record says nothing about a lead", origin, actor)
     owner = f"{origin['kind']}/{origin['source']}"
     return Incoming(
         event=event,
@@ -52,6 +48,9 @@ def crm_record_received(event: Event, context: Context) -> Incoming | Rejected:
     connection_id: int = data["connection_id"]
     origin = {"kind": "crm", "source": data["crm_type"], "connection_id": connection_id}
     actor, record_id = data["actor"], data["record_id"]
+    if data["event"] == "lead.deleted":
+        message = "the record was deleted in the CRM; the lead is kept"
+        return Rejected(event, "DELETED_IN_CRM", message, origin, actor, record_id)
     field_map = context.field_maps.get((event.account_id, connection_id))
     if field_map is None:
         return Rejected(event, "UNKNOWN_CONNECTION", "the connection is gone", origin, actor, record_id)
