@@ -1,4 +1,5 @@
-"""Leads are imported while everything is killed again and again; in the end nothing is lost and nothing is doubled.
+"""Leads are imported, and a tenth of them again with changes, while everything is killed again and again; in the
+end nothing is lost and nothing is doubled.
 
 ``FAULT_LEADS`` (default 20000) and ``FAULT_KILLS`` (of each program, default 3) size it; ``FAULT_SEED`` repeats a run.
 """
@@ -42,24 +43,36 @@ _COUNTS = """
 _LEAD_IDS = "SELECT id FROM leads.lead"
 
 
-def some_leads(first: int) -> list[dict[str, Any]]:
-    return [
-        {"external_id": f"F-{n}", "first_name": f"Name{n}", "last_name": "Fault", "email": f"lead{n}@example.com"}
-        for n in range(first, min(first + CHUNK, LEADS))
-    ]
+Chunk = tuple[str, list[dict[str, Any]]]
 
 
-async def import_surely(agency: Tenant, first: int) -> None:
+def new_leads() -> Iterator[Chunk]:
+    for first in range(0, LEADS, CHUNK):
+        numbers = range(first, min(first + CHUNK, LEADS))
+        yield f"new-{first}", [lead(n, "Fault") for n in numbers]
+
+
+def changed_leads() -> Iterator[Chunk]:
+    for first in range(0, LEADS, 10 * CHUNK):
+        yield f"changed-{first}", [lead(n, "Changed") for n in range(first, min(first + 10 * CHUNK, LEADS), 10)]
+
+
+def lead(number: int, last_name: str) -> dict[str, Any]:
+    names = {"first_name": f"Name{number}", "last_name": last_name}
+    return {"external_id": f"F-{number}", "email": f"lead{number}@example.com", **names}
+
+
+async def import_surely(agency: Tenant, key: str, leads: list[dict[str, Any]]) -> None:
     """As a careful client does it: until it is acknowledged, repeat it under the same key."""
-    body = {"source": "faults", "leads": some_leads(first)}
-    headers = {"Idempotency-Key": f"chunk-{first}"}
+    body = {"source": "faults", "leads": leads}
+    headers = {"Idempotency-Key": key}
     while True:
         try:
             async with agency.session.post(
                 "/api/v1/external/leads/import", json=body, headers=headers, timeout=aiohttp.ClientTimeout(total=20)
             ) as answer:
                 if answer.status == 202:
-                    assert (await answer.json())["accepted"] == len(body["leads"])
+                    assert (await answer.json())["accepted"] == len(leads)
                     return
                 assert answer.status in (409, 503), await answer.text()
         except (aiohttp.ClientError, TimeoutError):
@@ -68,13 +81,13 @@ async def import_surely(agency: Tenant, first: int) -> None:
 
 
 async def import_all(agency: Tenant) -> None:
-    firsts = iter(range(0, LEADS, CHUNK))
+    for chunks in (new_leads(), changed_leads()):
 
-    async def sender() -> None:
-        for first in firsts:
-            await import_surely(agency, first)
+        async def sender(mine: Iterator[Chunk] = chunks) -> None:
+            for key, leads in mine:
+                await import_surely(agency, key, leads)
 
-    await asyncio.gather(*(sender() for _ in range(SENDERS)))
+        await asyncio.gather(*(sender() for _ in range(SENDERS)))
 
 
 async def kill_everything(hub: LocalHub, crm: CrmControl) -> Counter[str]:
@@ -150,14 +163,18 @@ async def test_nothing_is_lost_and_nothing_doubled(
     await check_crm(people, ids)
     check_subscriber(subscriber.told, ids)
     assert (counts["created_entries"], counts["created_subjects"]) == (LEADS, LEADS)
-    assert counts["updated_entries"] == counts["versions"] - LEADS
+    changed = len(range(0, LEADS, 10))
+    assert (counts["versions"], counts["updated_entries"]) == (LEADS + changed, changed)
     assert counts["synced_subjects"] == LEADS
 
 
 async def check_crm(people: CrmControl, ids: set[int]) -> None:
-    references = Counter(record["external_id"] for record in await people.leads())
+    records = await people.leads()
+    references = Counter(record["external_id"] for record in records)
     assert set(references) == {f"MPP-{lead_id}" for lead_id in ids}
     assert max(references.values()) == 1
+    names = {record["email"]: record["last_name"] for record in records}
+    assert names == {f"lead{n}@example.com": "Fault" if n % 10 else "Changed" for n in range(LEADS)}
     assert (await people.counters())["duplicates"] == {}, "no record was made twice, not even for a moment"
 
 
