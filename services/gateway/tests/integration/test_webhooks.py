@@ -142,3 +142,31 @@ async def test_bad_bodies_are_told_apart(hub: Any) -> None:
     assert (await post(hub, "/api/v1/webhooks/crm/unknown", BODY, signed(BODY)))[0] == 404
     large = b'{"x":"' + b"y" * 1_100_000 + b'"}'
     assert (await post(hub, ADDRESS, large, signed(large)))[0] == 413
+
+
+@pytest.mark.parametrize(
+    ("version", "headers", "stays"),
+    [
+        ("1.1", "", True),
+        ("1.1", "Connection: close\r\n", False),
+        ("1.0", "", False),
+        ("1.0", "Connection: keep-alive\r\n", True),
+    ],
+)
+async def test_the_answer_is_what_aiohttp_would_send(hub: Any, version: str, headers: str, stays: bool) -> None:
+    lines = "".join(f"{name}: {value}\r\n" for name, value in signed(BODY).items())
+    head = f"POST {ADDRESS} HTTP/{version}\r\nHost: x\r\n{headers}{lines}Content-Length: {len(BODY)}\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(hub.url.rpartition(":")[2]))
+    for _ in range(2 if stays else 1):
+        writer.write(head.encode() + BODY)
+        answer = (await reader.readuntil(b"\r\n\r\n")).decode()
+        fields = dict(line.split(": ", 1) for line in answer.split("\r\n")[1:-2])
+        assert answer.startswith(f"HTTP/{version} 200 OK\r\n")
+        assert fields["Content-Type"].startswith("application/json")
+        assert {"Date", "Server", "Content-Length"} <= fields.keys()
+        body = json.loads(await reader.readexactly(int(fields["Content-Length"])))
+        assert body["status"] == "accepted"
+    if not stays:
+        assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()

@@ -12,6 +12,7 @@ from gateway.domain.replay import webhook_event_id
 from gateway.gateway import Gateway
 from gateway.handlers.places import number
 from gateway.web.bodies import body_at_hand, expect_type, read_body
+from gateway.web.quick import json_answer
 from hub.contracts.cloudevents import Event
 from hub.contracts.connector import WebhookParser, WebhookRecord
 from hub.contracts.errors import Conflict, Forbidden, NotFound, Unauthenticated
@@ -23,7 +24,7 @@ _MOST_CANDIDATES = 64
 _JSON = frozenset({"application/json", "application/json; charset=utf-8"})
 
 
-async def receive_by_crm(gateway: Gateway, request: web.Request) -> web.Response:
+async def receive_by_crm(gateway: Gateway, request: web.Request) -> web.StreamResponse:
     """The connection is the one whose secret the signature was made with."""
     crm_type = request.path.rpartition("/")[2]
     parser = gateway.webhook_parsers.get(crm_type)
@@ -40,7 +41,7 @@ async def receive_by_crm(gateway: Gateway, request: web.Request) -> web.Response
     return await _accept(gateway, request, connection, parser.parse(body))
 
 
-async def receive_by_connection(gateway: Gateway, request: web.Request) -> web.Response:
+async def receive_by_connection(gateway: Gateway, request: web.Request) -> web.StreamResponse:
     """The address names the connection."""
     *_, crm_type, connection_name = request.path.rsplit("/", 2)
     connection_id = number(connection_name)
@@ -88,7 +89,7 @@ def _signer(parser: WebhookParser, candidates: Sequence[Webhooks], request: web.
 
 async def _accept(
     gateway: Gateway, request: web.Request, connection: Webhooks, records: list[WebhookRecord]
-) -> web.Response:
+) -> web.StreamResponse:
     ip = gateway.client_ip(request)
     if connection.allowed_ips_broken or (connection.allowed_ips and not within(ip, connection.allowed_ips)):
         raise Forbidden("Webhooks of this connection are not taken from this address", code="ADDRESS_NOT_ALLOWED")
@@ -101,8 +102,7 @@ async def _accept(
         await gateway.bus.publish_many(events)
         event_id = events[0].id if events else ""
     # The id is hexadecimal digits and dashes: nothing in it needs escaping.
-    body = f'{{"status":"accepted","event_id":"{event_id}"}}'
-    return web.Response(body=body.encode(), content_type="application/json")
+    return json_answer(request, f'{{"status":"accepted","event_id":"{event_id}"}}')
 
 
 def _event(connection: Webhooks, record: WebhookRecord, ip: str | None) -> Event:
