@@ -66,7 +66,7 @@ def _advice(overview: Mapping[str, Any], dead: Mapping[str, int | str]) -> list[
     if overview["pushes_failed"]:
         advice.append(f"{overview['pushes_failed']} pushes failed: hubctl failed list")
     if overview["deliveries_failed"]:
-        advice.append(f"{overview['deliveries_failed']} deliveries failed: hubctl subscription list")
+        advice.append(f"{overview['deliveries_failed']} deliveries failed: hubctl subscription failed")
     if overview["needs_reauth"]:
         advice.append(f"{overview['needs_reauth']} connections need new credentials: hubctl connection list")
     return advice

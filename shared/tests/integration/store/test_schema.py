@@ -2,6 +2,7 @@
 
 import asyncpg
 import pytest
+
 from hub.store.pool import open_pool
 from hub.store.schema import migrate
 
