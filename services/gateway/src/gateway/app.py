@@ -28,7 +28,7 @@ from gateway.routes import ROUTES
 from gateway.settings import GatewaySettings
 from gateway.web.guard import Endpoint, guarded, nowhere
 from gateway.web.openapi import build_openapi
-from gateway.web.routing import endpoint
+from gateway.web.routing import endpoints
 from hub.bus import open_bus
 from hub.bus.publisher import PublishLimits
 from hub.contracts.connector import WebhookParser
@@ -114,10 +114,8 @@ def make_app(gateway: Gateway) -> web.Application:
         app.router.add_route(method, path, guarded(name, handler, log_requests=log_requests))
 
     for route in ROUTES:
-        add(route.method, route.path, route.name, endpoint(route, gateway))
-        if "{crm_type}" in route.path:  # the hot path: the fewer patterns in an address, the faster it is found
-            for crm_type in gateway.webhook_parsers:
-                add(route.method, route.path.replace("{crm_type}", crm_type), route.name, endpoint(route, gateway))
+        for path, handler in endpoints(route, gateway):
+            add(route.method, path, route.name, handler)
     document = orjson.dumps(build_openapi(ROUTES, version("crmhub-gateway")))
     add("GET", "/openapi.json", "page", serve_file(document, ".json", CSP_STRICT))
     add("GET", "/", "page", serve_file((_HERE / "pages/index.html").read_bytes(), ".html", CSP_STRICT))

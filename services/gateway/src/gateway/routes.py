@@ -89,13 +89,13 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "POST", "/api/v1/webhooks/crm/{crm_type}", "receive_webhook", "A CRM tells of a change", "Webhooks in",
-        raw=webhooks.receive_by_crm, body=given.WebhookBody, headers=_SIGNATURE, response=told.WebhookAnswer,
+        per_crm=webhooks.receive_by_crm, body=given.WebhookBody, headers=_SIGNATURE, response=told.WebhookAnswer,
         errors=(401, 403, 409), example=_WEBHOOK,
     ),
     Route(
         "POST", "/api/v1/webhooks/crm/{crm_type}/{connection_id}", "receive_connection_webhook",
         "One connection's CRM tells of a change", "Webhooks in",
-        raw=webhooks.receive_by_connection, body=given.WebhookBody, headers=_SIGNATURE, response=told.WebhookAnswer,
+        per_crm=webhooks.receive_by_connection, body=given.WebhookBody, headers=_SIGNATURE, response=told.WebhookAnswer,
         errors=(401, 403), example=_WEBHOOK,
     ),
     Route(

@@ -24,35 +24,33 @@ _MOST_CANDIDATES = 64
 _JSON = frozenset({"application/json", "application/json; charset=utf-8"})
 
 
-async def receive_by_crm(gateway: Gateway, request: web.Request) -> web.StreamResponse:
+async def receive_by_crm(gateway: Gateway, crm_type: str, request: web.Request) -> web.StreamResponse:
     """The connection is the one whose secret the signature was made with."""
-    crm_type = request.path.rpartition("/")[2]
-    parser = gateway.webhook_parsers.get(crm_type)
-    if parser is None:
-        raise NotFound("There is no such CRM")
     _check_type(request)
     body = body_at_hand(request, WEBHOOK_LIMIT) or await read_body(request, WEBHOOK_LIMIT)
+    parser = gateway.webhook_parsers[crm_type]
     candidates = gateway.connections.of_type(crm_type)
     if len(candidates) == 1:
         connection = candidates[0]
         parser.verify(connection.mode, connection.secret, request.headers, body, time())
     else:
         connection = _signer(parser, candidates, request, body)
-    return await _accept(gateway, request, connection, parser.parse(body))
+    ip = _checked_ip(gateway, request, connection)
+    return await _accept(gateway, request, [_event(connection, record, ip) for record in parser.parse(body)])
 
 
-async def receive_by_connection(gateway: Gateway, request: web.Request) -> web.StreamResponse:
+async def receive_by_connection(gateway: Gateway, crm_type: str, request: web.Request) -> web.StreamResponse:
     """The address names the connection."""
-    *_, crm_type, connection_name = request.path.rsplit("/", 2)
-    connection_id = number(connection_name)
-    parser = gateway.webhook_parsers.get(crm_type)
+    connection_id = number(request.match_info["connection_id"])
     connection = gateway.connections.get(connection_id) if connection_id else None
-    if parser is None or connection is None or connection.crm_type != crm_type:
+    if connection is None or connection.crm_type != crm_type:
         raise NotFound("There is no such connection")
     _check_type(request)
-    body = await read_body(request, WEBHOOK_LIMIT)
+    body = body_at_hand(request, WEBHOOK_LIMIT) or await read_body(request, WEBHOOK_LIMIT)
+    parser = gateway.webhook_parsers[crm_type]
     parser.verify(connection.mode, connection.secret, request.headers, body, time())
-    return await _accept(gateway, request, connection, parser.parse(body))
+    ip = _checked_ip(gateway, request, connection)
+    return await _accept(gateway, request, [_event(connection, record, ip) for record in parser.parse(body)])
 
 
 def _check_type(request: web.Request) -> None:
@@ -87,21 +85,20 @@ def _signer(parser: WebhookParser, candidates: Sequence[Webhooks], request: web.
     return signers[0]
 
 
-async def _accept(
-    gateway: Gateway, request: web.Request, connection: Webhooks, records: list[WebhookRecord]
-) -> web.StreamResponse:
+def _checked_ip(gateway: Gateway, request: web.Request, connection: Webhooks) -> str | None:
     ip = gateway.client_ip(request)
     if connection.allowed_ips_broken or (connection.allowed_ips and not within(ip, connection.allowed_ips)):
         raise Forbidden("Webhooks of this connection are not taken from this address", code="ADDRESS_NOT_ALLOWED")
-    if len(records) == 1:
-        event = _event(connection, records[0], ip)
-        event_id = event.id
-        await gateway.bus.publish(event)
+    return ip
+
+
+async def _accept(gateway: Gateway, request: web.Request, events: list[Event]) -> web.StreamResponse:
+    if len(events) == 1:
+        await gateway.bus.publish(events[0])
     else:
-        events = [_event(connection, record, ip) for record in records]
         await gateway.bus.publish_many(events)
-        event_id = events[0].id if events else ""
-    # The id is hexadecimal digits and dashes: nothing in it needs escaping.
+    # Ids are hexadecimal digits and dashes: nothing in them needs escaping.
+    event_id = events[0].id if events else ""
     return json_answer(request, f'{{"status":"accepted","event_id":"{event_id}"}}')
 
 

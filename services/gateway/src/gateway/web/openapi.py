@@ -62,7 +62,7 @@ def _operation(route: Route, names: Names) -> dict[str, Any]:
         "parameters": [*_path_parameters(route.path), *_query_parameters(route.query), *_header_parameters(route)],
         "responses": _responses(route, names),
     }
-    handler = route.handler or route.raw
+    handler = route.handler or route.raw or route.per_crm
     description = (handler.__doc__ or "").strip() if handler else ""
     if route.scope:
         description = f"{description}\n\nNeeds the permission `{route.scope}`."

@@ -1,7 +1,7 @@
 """What a route is, and how its table becomes aiohttp's."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -14,6 +14,7 @@ from gateway.domain.access import StoredKey, check_scope, check_usable
 from gateway.domain.problems import Code, Problem, problem_of
 from gateway.gateway import Gateway
 from gateway.web.bodies import read_json
+from gateway.web.guard import Endpoint
 from hub.contracts.errors import Invalid, Unauthenticated, Unavailable
 from hub.contracts.scopes import Scope
 from hub.telemetry.trace import current_traceparent
@@ -55,12 +56,16 @@ class Call(Generic[Query, Body]):
 
 
 Handler = Callable[[Gateway, Call[Any, Any]], Awaitable[web.StreamResponse]]
+CrmHandler = Callable[[Gateway, str, web.Request], Awaitable[web.StreamResponse]]
 RawHandler = Callable[[Gateway, web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One line of the table. Either ``handler`` with a scope, or ``raw`` for requests that bring no API key."""
+    """One line of the table: ``handler`` with a scope, or ``raw`` or ``per_crm`` for requests that bring no API key.
+
+    A route ``per_crm`` has ``{crm_type}`` in its path and an address of its own for every CRM that sends webhooks.
+    """
 
     method: str
     path: str
@@ -70,6 +75,7 @@ class Route:
     handler: Handler | None = None
     scope: Scope | None = None
     raw: RawHandler | None = None
+    per_crm: CrmHandler | None = None
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     parse_body: bool = True  # False: the handler reads the body, and ``body`` only documents it
@@ -83,10 +89,18 @@ class Route:
     deadline: bool = True  # answered with 503 when it takes too long; not for streams
 
 
-def endpoint(route: Route, gateway: Gateway) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """The aiohttp handler of a route."""
-    if route.raw is not None:
-        return partial(route.raw, gateway)
+def endpoints(route: Route, gateway: Gateway) -> Iterator[tuple[str, Endpoint]]:
+    """(address, aiohttp handler) of a route."""
+    if route.per_crm is not None:
+        for crm_type in gateway.webhook_parsers:
+            yield route.path.replace("{crm_type}", crm_type), partial(route.per_crm, gateway, crm_type)
+    elif route.raw is not None:
+        yield route.path, partial(route.raw, gateway)
+    else:
+        yield route.path, _authenticated(route, gateway)
+
+
+def _authenticated(route: Route, gateway: Gateway) -> Endpoint:
     handler, scope = route.handler, route.scope
     assert handler is not None
     assert scope is not None
