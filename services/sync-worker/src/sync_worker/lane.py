@@ -14,17 +14,15 @@ from hub.contracts.connector import CrmFailure, FailureKind, PushResult, RecordE
 from sync_worker import metrics
 from sync_worker.adapters.lines import Line, Lines
 from sync_worker.adapters.targets import Targets
-from sync_worker.domain.gate import Gate
-from sync_worker.domain.plan import Plan, Step, found, plan
+from sync_worker.domain.plan import Claimed, Plan, Step, found, plan
 from sync_worker.domain.settlement import Settlement, failed, given_back, left_alone, succeeded
 from sync_worker.facts import Causes
-from sync_worker.probe import Probe
+from sync_worker.health import Health
 from sync_worker.settings import SyncWorkerSettings
 from sync_worker.settler import Settler
 
 _log = structlog.get_logger()
 _DATABASE_PAUSE = 0.5  # seconds
-_LEAST_PAUSE = 0.1  # seconds; for a CRM that says 429 and "retry after 0"
 _UNFORESEEN = PushResult(
     False, kind=FailureKind.SERVER, error=RecordError("INTERNAL_ERROR", "see the log"), unknown_outcome=True
 )
@@ -56,8 +54,7 @@ class Lane:
     ) -> None:
         self.line = line
         self._targets, self._pace, self._random = targets, pace, random
-        self._gate = Gate()
-        self._probe = Probe(line, lines)
+        self._health = Health(line, lines, pace.outage, random)
         self._settler = Settler(targets, line, causes, pace.lease, self._settled)
         self._slots = asyncio.Semaphore(pace.concurrency)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -99,25 +96,21 @@ class Lane:
             metrics.IN_HAND.dec(self._in_hand)
 
     async def _open(self) -> bool:
-        """Wait while the gate is closed; after an outage the CRM must answer a harmless call first."""
-        pause = self._gate.remaining(time.monotonic())
+        """Wait while the CRM is not to be called."""
+        pause = self._health.pause()
         if pause:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._closing.wait()
             return False
-        if self._gate.down and not await self._probe.passes(time.monotonic()):
-            self._shut()
-            return False
-        self._gate.down = False
-        if self._probe.refused:
+        if self._health.refused:
             self.close()
             return False
-        return True
+        return await self._health.restored()
 
     async def _take(self) -> None:
         """Claim as much as there is room for, start on it, and sleep unless there is more."""
-        room = max(0, self._appetite - self._in_hand)
+        room = max(0, self._most() - self._in_hand)
         lease_ends = time.monotonic() + self._pace.lease
         try:
             claimed = await self._targets.claim(self.line.place, room, self._pace.lease) if room else []
@@ -132,10 +125,10 @@ class Lane:
             metrics.IN_HAND.inc(len(claimed))
             self.active_at = time.monotonic()
         for each in claimed:
-            self._start(plan(each, self.line.mapping), lease_ends)
+            self._start(each, lease_ends)
         self._hungry = len(claimed) == room
         self._appetite = min(self._pace.claim_size, self._appetite * 2)
-        if not (self._hungry and self._roomy()):
+        if not (claimed and self._hungry and self._roomy()):
             await self._sleep()
 
     async def _sleep(self) -> None:
@@ -148,9 +141,17 @@ class Lane:
             self._next_due = math.inf
 
     def _roomy(self) -> bool:
-        return self._in_hand <= self._appetite // 2
+        return self._in_hand <= self._most() // 2
 
-    def _start(self, todo: Plan, lease_ends: float) -> None:
+    def _most(self) -> int:
+        return 1 if self._health.frail else self._appetite
+
+    def _start(self, claimed: Claimed, lease_ends: float) -> None:
+        try:
+            todo = plan(claimed, self.line.mapping)
+        except Exception:  # noqa: BLE001 - a mistake of ours with one lead must not stop the others
+            self._settler.add(self._unforeseen(Plan(claimed, Step.NOTHING)))
+            return
         if todo.step is Step.NOTHING:
             metrics.SKIPPED.labels(self.line.crm_type).inc()
             self._settler.add(left_alone(todo))
@@ -163,15 +164,18 @@ class Lane:
         try:
             async with self._slots:
                 settlement = await self._attempt(todo, lease_ends)
-        except Exception:  # noqa: BLE001 - a mistake of ours with one lead must not stop the others
-            _log.exception("push.failed_unexpectedly", lead_id=todo.claimed.lead_id)
-            settlement = failed(todo, _UNFORESEEN, self.line.policy, to_blame=True, random=self._random)
+        except Exception:  # noqa: BLE001 - as above
+            settlement = self._unforeseen(todo)
         self._settler.add(settlement)
+
+    def _unforeseen(self, todo: Plan) -> Settlement:
+        _log.exception("push.failed_unexpectedly", lead_id=todo.claimed.lead_id)
+        return failed(todo, _UNFORESEEN, self.line.policy, to_blame=True, random=self._random)
 
     async def _attempt(self, todo: Plan, lease_ends: float) -> Settlement:
         started = time.monotonic()
-        pause = self._gate.remaining(started)
-        if pause or self._closing.is_set() or self._probe.refused:
+        pause = self._health.pause()
+        if pause or self._closing.is_set() or self._health.refused:
             return given_back(todo, pause)
         if lease_ends - started < (2 if todo.step is Step.LOOK_UP else 1) * self._pace.call:
             self._appetite = self._pace.concurrency
@@ -181,11 +185,11 @@ class Lane:
         metrics.PUSH_SECONDS.labels(self.line.crm_type).observe(elapsed)
         metrics.PUSHES.labels(self.line.crm_type, "ok" if result.ok else str(result.kind)).inc()
         if result.ok:
-            self._answered()
+            self._health.answered()
             metrics.LAG_SECONDS.labels(self.line.crm_type).observe(todo.claimed.waited_ms / 1000 + elapsed)
             linked = todo.step is Step.LOOK_UP and done.step is Step.UPDATE
             return succeeded(done, result, elapsed * 1000, linked=linked)
-        to_blame = await self._blame(result, started)
+        to_blame = await self._health.blames_record(result, started)
         return failed(done, result, self.line.policy, to_blame=to_blame, random=self._random)
 
     async def _call(self, todo: Plan) -> tuple[Plan, PushResult]:
@@ -201,35 +205,6 @@ class Lane:
             todo = found(todo, external_id) if external_id else replace(todo, step=Step.CREATE)
         assert todo.item
         return todo, (await self.line.client.push([todo.item]))[0]
-
-    async def _blame(self, result: PushResult, started: float) -> bool:
-        """Whether this record's call failed, rather than the CRM or the key. Closes the gate when it must."""
-        now = time.monotonic()
-        if result.kind is FailureKind.VALIDATION:
-            self._answered()
-            return True
-        if result.kind is FailureKind.RATE_LIMIT:
-            wait = self._pause() if result.retry_after is None else result.retry_after
-            self._gate.throttle(now, max(wait, _LEAST_PAUSE))
-            return False
-        if await self._probe.passes(started):
-            return True
-        if not self._probe.refused:
-            self._shut()
-        return False
-
-    def _shut(self) -> None:
-        if not self._gate.down:
-            metrics.OUTAGES.labels(self.line.crm_type).inc()
-            _log.warning("crm.down", connection_id=self.line.place.connection_id)
-        self._gate.shut(time.monotonic(), min(self._pause(), self._pace.outage))
-
-    def _pause(self) -> float:
-        return self.line.policy.delay(self._gate.setbacks + 1, self._random)
-
-    def _answered(self) -> None:
-        self._probe.answered()
-        self._gate.answered()
 
     def _settled(self, batch: list[Settlement], again: bool) -> None:
         self._in_hand -= len(batch)

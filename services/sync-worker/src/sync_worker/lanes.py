@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -11,7 +12,7 @@ import structlog
 from hub.bus.faults import is_passing
 from sync_worker import metrics
 from sync_worker.adapters.lines import Lines, Unusable
-from sync_worker.adapters.targets import Place, Targets
+from sync_worker.adapters.targets import Place, Standing, Targets
 from sync_worker.facts import Causes
 from sync_worker.lane import Lane, Pace
 
@@ -43,7 +44,7 @@ class Lanes:
         """Look for work that nobody told of, for ever: rows whose time has come, leases that ran out, new keys."""
         while True:
             try:
-                self._see(await self._targets.with_work())
+                self._see(await self._targets.standings([place.connection_id for place in self._lanes]))
             except Exception as error:
                 if not is_passing(error):
                     raise
@@ -57,18 +58,20 @@ class Lanes:
             lane.close()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    def _see(self, with_work: dict[Place, datetime]) -> None:
+    def _see(self, standings: Mapping[Place, Standing]) -> None:
         now = time.monotonic()
         for place, (until, changed_at) in list(self._shunned.items()):
-            if now > until or with_work.get(place, changed_at) != changed_at:
+            standing = standings.get(place)
+            if now > until or (standing and standing.changed_at != changed_at):
                 del self._shunned[place]
         for place, lane in self._lanes.items():
-            changed_at = with_work.get(place)
-            outdated = changed_at is not None and changed_at != lane.line.changed_at
-            if outdated or (changed_at is None and lane.idle_seconds > _IDLE_SECONDS):
+            standing = standings.get(place)
+            usable = standing and standing.status == "connected" and standing.changed_at == lane.line.changed_at
+            if not usable or lane.idle_seconds > _IDLE_SECONDS:
                 lane.close()
-        for place in with_work:
-            self.wake(place)
+        for place, standing in standings.items():
+            if standing.status == "connected":
+                self.wake(place)
 
     async def _live(self, place: Place) -> None:
         try:

@@ -45,10 +45,12 @@ class Probe:
             return True
         self._failed_at = time.monotonic()
         if failure.kind is FailureKind.AUTH:
-            _log.warning(
-                "connection.needs_reauth", connection_id=self._line.place.connection_id, code=failure.error.code
-            )
-            metrics.REFUSED_KEYS.labels(self._line.crm_type).inc()
-            await self._lines.refuse(self._line)
-            self.refused = True
+            await self.refuse()
         return False
+
+    async def refuse(self) -> None:
+        """Mark the connection: it needs other credentials."""
+        self.refused = True
+        metrics.REFUSED_KEYS.labels(self._line.crm_type).inc()
+        _log.warning("connection.needs_reauth", connection_id=self._line.place.connection_id)
+        await self._lines.refuse(self._line)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from aiohttp import web
 
 from hub.bus import open_bus
 from hub.bus.protocol import Bus
@@ -229,3 +231,30 @@ def person(number: int, **fields: Any) -> dict[str, Any]:
 def people() -> Callable[[Sequence[int]], dict[int, dict[str, Any]]]:
     """Leads by id."""
     return lambda numbers: {number: person(number) for number in numbers}
+
+
+@asynccontextmanager
+async def _read_only_crm(status: int) -> AsyncIterator[tuple[str, Counter[str], list[int]]]:
+    calls: Counter[str] = Counter()
+    answer = [status]
+
+    async def read(_request: web.Request) -> web.Response:
+        return web.json_response([])
+
+    async def write(request: web.Request) -> web.Response:
+        calls[(await request.json())["external_id"]] += 1
+        return web.json_response({"id": calls.total()}, status=answer[0])
+
+    app = web.Application()
+    app.add_routes([web.get("/leads", read), web.post("/leads", write)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}", calls, answer
+    await runner.cleanup()
+
+
+@pytest.fixture
+def read_only_crm() -> Callable[[int], Any]:
+    """``async with read_only_crm(status) as (url, calls, answer):`` reads work, writes get ``answer[0]``."""
+    return _read_only_crm

@@ -5,8 +5,6 @@ import time
 from functools import partial
 from typing import Any
 
-from aiohttp import web
-
 from hub.contracts import events as e
 from simulators.custom.app import running
 from simulators.custom.faults import Faults
@@ -72,44 +70,19 @@ async def test_a_refused_record_is_listed_and_the_others_go_through(
     assert (await world.targets(connection))[-1]["last_error"] is None
 
 
-async def test_a_failing_record_gets_three_attempts(world: Any, worker: Any, eventually: Any) -> None:
+async def test_a_failing_record_gets_three_attempts(
+    world: Any, worker: Any, eventually: Any, read_only_crm: Any
+) -> None:
     connection = await world.connect(**QUICK)
 
-    async with _half_broken_crm() as (url, calls), worker():
+    async with read_only_crm(500) as (url, calls, _), worker():
         await world.move(connection, url)
         await world.write({1: {"first_name": "Ana"}})
         await eventually(lambda: world.all_in(connection, "failed", 1))
     (row,) = await world.targets(connection)
-    assert (row["attempts"], calls["POST"]) == (3, 3)
+    assert (row["attempts"], calls["MPP-1"]) == (3, 3)
     assert row["last_error"]["code"] == "HTTP_500"
     assert row["intent"] is not None  # nobody knows what a 500 stored: the next try looks first
-
-
-def _half_broken_crm() -> Any:
-    """Answers reads and fails writes."""
-    from contextlib import asynccontextmanager
-
-    @asynccontextmanager
-    async def serve() -> Any:
-        calls = {"POST": 0}
-
-        async def read(_request: web.Request) -> web.Response:
-            return web.json_response([])
-
-        async def write(_request: web.Request) -> web.Response:
-            calls["POST"] += 1
-            return web.Response(status=500)
-
-        app = web.Application()
-        app.add_routes([web.get("/leads", read), web.post("/leads", write)])
-        runner = web.AppRunner(app)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}", calls
-        await runner.cleanup()
-
-    return serve()
 
 
 async def test_a_lost_answer_does_not_make_a_second_record(
@@ -143,65 +116,6 @@ async def test_server_errors_pass(world: Any, worker: Any, eventually: Any, peop
         await world.write(people(range(1, 31)))
         await eventually(lambda: world.all_in(connection, "in_sync", 30))
     assert set(world.crm.crm.store.creations().values()) == {1}
-
-
-async def test_a_refused_key_stops_the_connection_and_a_new_one_starts_it(
-    world: Any, worker: Any, eventually: Any, people: Any
-) -> None:
-    connection = await world.connect(**QUICK)
-    await world.give_key(connection, "an old key")
-
-    async def status() -> Any:
-        return await world.database.fetchval("SELECT status FROM control.connection WHERE id = $1", connection)
-
-    async def is_refused() -> bool:
-        return bool(await status() == "needs_reauth")
-
-    async with worker():
-        await world.write(people(range(1, 21)))
-        await eventually(is_refused)
-        await eventually(lambda: world.database.fetchval("SELECT bool_and(claim IS NULL) FROM sync.target"))
-        asked = world.requests("POST /leads", "GET /leads")
-        await world.write(people([21]))
-        await asyncio.sleep(0.6)
-        assert world.requests("POST /leads", "GET /leads") == asked  # nothing more is sent
-        rows = await world.targets(connection)
-        assert {(row["state"], row["attempts"]) for row in rows} == {("due", 0)}
-
-        await world.give_key(connection, "canary-crm-key-5c1d")
-        await eventually(lambda: world.all_in(connection, "in_sync", 21))
-    assert set(world.crm.crm.store.creations().values()) == {1}
-
-
-async def test_one_stray_401_does_not_stop_the_connection(
-    world: Any, worker: Any, eventually: Any, people: Any
-) -> None:
-    connection = await world.connect(**QUICK)
-    world.crm.crm.gate.faults = Faults(refuse_key_next=1)
-    async with worker():
-        await world.write(people(range(1, 6)))
-        await eventually(lambda: world.all_in(connection, "in_sync", 5))
-    assert await world.database.fetchval("SELECT status FROM control.connection") == "connected"
-
-
-async def test_a_crm_that_is_down_costs_no_lead_an_attempt(
-    world: Any, worker: Any, eventually: Any, people: Any
-) -> None:
-    port, folder = world.crm.port, world.folder
-    connection = await world.connect(**QUICK)
-    async with running(folder / "other.sqlite", "canary-crm-key-5c1d") as other:
-        port = other.port  # free again as soon as this one has ended
-    url = f"http://127.0.0.1:{port}/v2"
-    await world.move(connection, url)
-    async with worker():
-        await world.write(people(range(1, 51)))
-        await asyncio.sleep(1.5)
-        await world.write(people([51]))
-        rows = await world.targets(connection)
-        assert {(row["state"], row["attempts"]) for row in rows} == {("due", 0)}
-        async with running(folder / "other.sqlite", "canary-crm-key-5c1d", port=port) as other:
-            await eventually(lambda: world.all_in(connection, "in_sync", 51))
-            assert set(other.crm.store.creations().values()) == {1}
 
 
 async def test_a_slow_crm_does_not_hold_up_another(world: Any, worker: Any, eventually: Any) -> None:

@@ -125,13 +125,17 @@ COUNT = """
         lag_ms = d.lag_ms + EXCLUDED.lag_ms,
         last_sync_at = coalesce(EXCLUDED.last_sync_at, d.last_sync_at)"""
 
-# Connections that have something to do now. One probe of the due index for each.
-WITH_WORK = """
-    SELECT c.account_id, c.id, c.updated_at FROM control.connection c
-    WHERE c.status = 'connected' AND EXISTS (
-        SELECT FROM sync.target t
+# Connections that have something to do now, one probe of the due index for each; and how those stand that are being
+# worked (their ids are the parameter), for they may have been paused or given another key.
+STANDINGS = """
+    SELECT c.account_id, c.id, c.status, c.updated_at
+    FROM control.connection c
+    LEFT JOIN LATERAL (
+        SELECT true AS waits FROM sync.target t
         WHERE t.account_id = c.account_id AND t.connection_id = c.id
-          AND t.state = 'due' AND t.next_attempt_at <= now())"""
+          AND t.state = 'due' AND t.next_attempt_at <= now() LIMIT 1
+    ) work ON c.status = 'connected'
+    WHERE c.id = ANY($1::bigint[]) OR work.waits"""
 
 CONNECTION = """
     SELECT account_id, id, crm_type, status, config, credentials, updated_at

@@ -25,6 +25,14 @@ class Place:
     connection_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a connection stands."""
+
+    status: str
+    changed_at: datetime
+
+
 class Targets:
     """The table, in sync-worker's role."""
 
@@ -72,10 +80,10 @@ class Targets:
         self._outbox.wake(stored)
         return any(settlement.state == "in_sync" and held[_key(settlement)] == "due" for settlement in ours)
 
-    async def with_work(self) -> dict[Place, datetime]:
-        """Connected connections that have rows due now, and when each was last changed."""
-        rows = await self._pool.fetch(queries.WITH_WORK)
-        return {Place(row["account_id"], row["id"]): row["updated_at"] for row in rows}
+    async def standings(self, worked: Sequence[int]) -> dict[Place, Standing]:
+        """Connected connections that have rows due now, and those (by id) that are being worked."""
+        rows = await self._pool.fetch(queries.STANDINGS, worked)
+        return {Place(row["account_id"], row["id"]): Standing(row["status"], row["updated_at"]) for row in rows}
 
 
 def _claimed(row: asyncpg.Record, claim: UUID) -> Claimed:

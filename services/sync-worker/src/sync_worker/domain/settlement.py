@@ -69,7 +69,7 @@ def failed(
         random=random,
     )
     error = {"kind": str(result.kind), **(asdict(result.error) if result.error else {"code": "CRM_SYNC_FAILED"})}
-    creating = plan.item is not None and plan.item.external_id is None
+    creating = plan.item is None or plan.item.external_id is None
     in_doubt = plan.step is Step.LOOK_UP or (result.unknown_outcome and creating)
     return Settlement(
         plan,

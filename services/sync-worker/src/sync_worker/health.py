@@ -1,0 +1,83 @@
+"""Whether a CRM may be called just now, and whose fault a failed call is."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from hub.contracts.connector import FailureKind, PushResult
+from sync_worker import metrics
+from sync_worker.adapters.lines import Line, Lines
+from sync_worker.domain.gate import Gate
+from sync_worker.probe import Probe
+
+_LEAST_PAUSE = 0.1  # seconds; for a CRM that says 429 and "retry after 0"
+# So many failures in a row, with no success in between, are not the records' fault, even if the CRM still answers
+# when it is asked something harmless (it may be read-only for maintenance).
+_TELLING = 10
+_log = structlog.get_logger()
+
+
+class Health:
+    """What the calls of one lane have shown about their CRM."""
+
+    def __init__(self, line: Line, lines: Lines, longest_pause: float, random: Callable[[], float]) -> None:
+        self._line, self._longest_pause, self._random = line, longest_pause, random
+        self._gate = Gate()
+        self._probe = Probe(line, lines)
+        self._failures = 0  # in a row
+
+    @property
+    def refused(self) -> bool:
+        """The CRM refuses the credentials; the connection is marked."""
+        return self._probe.refused
+
+    @property
+    def frail(self) -> bool:
+        """One lead at a time, until one of them gets through."""
+        return self._failures >= _TELLING
+
+    def pause(self) -> float:
+        """Seconds until calls may be made again."""
+        return self._gate.remaining(time.monotonic())
+
+    async def restored(self) -> bool:
+        """Whether work may go on; after an outage the CRM must answer a harmless call first."""
+        if self._gate.down and not await self._probe.passes(time.monotonic()):
+            self._shut()
+            return False
+        self._gate.down = False
+        return True
+
+    def answered(self) -> None:
+        """A call went well, or a record was refused: the CRM works."""
+        self._failures = 0
+        self._probe.answered()
+        self._gate.answered()
+
+    async def blames_record(self, result: PushResult, started: float) -> bool:
+        """Whether this record's call failed, rather than the CRM or the key. Stops further calls when it must."""
+        if result.kind is FailureKind.VALIDATION:
+            self.answered()
+            return True
+        if result.kind is FailureKind.RATE_LIMIT:
+            wait = self._backoff() if result.retry_after is None else result.retry_after
+            self._gate.throttle(time.monotonic(), max(wait, _LEAST_PAUSE))
+            return False
+        self._failures += 1
+        if not self.frail and await self._probe.passes(started):
+            return True
+        if self.frail and result.kind is FailureKind.AUTH:
+            await self._probe.refuse()  # it lets us read, but not write
+        if not self.refused:
+            self._shut()
+        return False
+
+    def _shut(self) -> None:
+        if not self._gate.down:
+            metrics.OUTAGES.labels(self._line.crm_type).inc()
+            _log.warning("crm.down", connection_id=self._line.place.connection_id)
+        self._gate.shut(time.monotonic(), min(self._backoff(), self._longest_pause))
+
+    def _backoff(self) -> float:
+        return self._line.policy.delay(self._gate.setbacks + 1, self._random)
