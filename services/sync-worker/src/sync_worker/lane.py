@@ -81,12 +81,13 @@ class Lane:
     async def run(self) -> None:
         """Work until closed."""
         settling = asyncio.create_task(self._settler.run())
+        settling.add_done_callback(lambda _: self.close())  # it ends only by a mistake; the rows are claimed anew
         try:
             while not self._closing.is_set():
                 self._wake.clear()
                 if await self._open():
                     await self._take()
-            while self._in_hand:
+            while self._in_hand and not settling.done():
                 self._wake.clear()
                 await self._wake.wait()
         finally:

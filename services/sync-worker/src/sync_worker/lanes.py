@@ -67,10 +67,11 @@ class Lanes:
         for place, lane in self._lanes.items():
             standing = standings.get(place)
             usable = standing and standing.status == "connected" and standing.changed_at == lane.line.changed_at
-            if not usable or lane.idle_seconds > _IDLE_SECONDS:
+            idle = standing and not standing.has_work and lane.idle_seconds > _IDLE_SECONDS
+            if idle or not usable:
                 lane.close()
         for place, standing in standings.items():
-            if standing.status == "connected":
+            if standing.has_work:
                 self.wake(place)
 
     async def _live(self, place: Place) -> None:

@@ -128,7 +128,7 @@ COUNT = """
 # Connections that have something to do now, one probe of the due index for each; and how those stand that are being
 # worked (their ids are the parameter), for they may have been paused or given another key.
 STANDINGS = """
-    SELECT c.account_id, c.id, c.status, c.updated_at
+    SELECT c.account_id, c.id, c.status, c.updated_at, work.waits IS NOT NULL AS has_work
     FROM control.connection c
     LEFT JOIN LATERAL (
         SELECT true AS waits FROM sync.target t

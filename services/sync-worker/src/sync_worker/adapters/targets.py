@@ -31,6 +31,7 @@ class Standing:
 
     status: str
     changed_at: datetime
+    has_work: bool  # rows that are due now
 
 
 class Targets:
@@ -83,7 +84,7 @@ class Targets:
     async def standings(self, worked: Sequence[int]) -> dict[Place, Standing]:
         """Connected connections that have rows due now, and those (by id) that are being worked."""
         rows = await self._pool.fetch(queries.STANDINGS, worked)
-        return {Place(row["account_id"], row["id"]): Standing(row["status"], row["updated_at"]) for row in rows}
+        return {Place(row[0], row[1]): Standing(row["status"], row["updated_at"], row["has_work"]) for row in rows}
 
 
 def _claimed(row: asyncpg.Record, claim: UUID) -> Claimed:
