@@ -5,11 +5,19 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from hub.local.postgres import LocalPostgres
 from hub.local.rabbitmq import LocalRabbitMQ
 from hub.store.schema import migrate
 from hub.testing.buses import Broker, Lab
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """Tracebacks as plain text: these tests provoke many, and drawing each with its locals takes longer."""
+    processors = (structlog.processors.add_log_level, structlog.processors.format_exc_info)
+    structlog.configure(processors=[*processors, structlog.processors.KeyValueRenderer()])
 
 
 @pytest.fixture(scope="session")

@@ -145,22 +145,24 @@ async def test_an_encoded_batch_travels(lab: Lab) -> None:
 
 
 async def test_a_slow_consumer_holds_no_more_than_its_prefetch(lab: Lab) -> None:
-    queue, released = lab.queue(), asyncio.Event()
-    recorder = Recorder()
+    queue, recorder, blocked = lab.queue(), Recorder(), asyncio.Lock()
 
     async def slow(events: Sequence[Event]) -> Mapping[str, Outcome]:
-        await released.wait()
-        return await recorder(events)
+        async with blocked:
+            return await recorder(events)
 
     bus = await lab.open(queue)
     subscription = await bus.consume(queue, slow, ConsumerOptions(max_events=1, prefetch_messages=4))
-    for event in make_events(queue, 50):
-        await bus.publish(event)
-    await depth_becomes(bus, queue.name, 46)
-    await asyncio.sleep(0.3)
-    assert subscription.in_hand == 4
-    released.set()
-    await eventually(lambda: len(recorder.done) == 50)
+    events = make_events(queue, 51)
+    await bus.publish(events[0])
+    await recorder.finishes(1)
+    async with blocked:
+        for event in events[1:]:
+            await bus.publish(event)
+        await depth_becomes(bus, queue.name, 46)
+        await asyncio.sleep(0.3)
+        assert subscription.in_hand == 4
+    await recorder.finishes(51)
     await eventually(lambda: subscription.in_hand == 0)
 
 

@@ -119,11 +119,11 @@ async def test_restarts_while_publishing_and_consuming_lose_nothing(lab: Lab) ->
 async def test_a_killed_consumer_s_messages_come_again(lab: Lab, start_victim: Start, tmp_path: Path) -> None:
     queue, recorder = lab.queue(), Recorder()
     bus = await lab.open(queue)
+    victim = start_victim(lab, queue, "")
+    await bus.publish(make_events(queue, 1)[0])
+    await eventually((tmp_path / "handed").exists)
     for event in make_events(queue, 10):
         await bus.publish(event)
-    victim = start_victim(lab, queue, "")
-    handed = tmp_path / "handed"
-    await eventually(handed.exists)
     await depth_becomes(bus, queue.name, 0)  # it holds all of them
     await bus.consume(queue, recorder, ConsumerOptions())
     await asyncio.sleep(1.5)
@@ -157,15 +157,6 @@ async def test_an_event_that_kills_its_consumer_costs_only_itself(
     done = {number for line in lines if "5" not in line.split() for number in line.split()}
     await eventually(lambda: done | {"5"} >= set("0123456"))
     await depth_becomes(bus, queue.name, 0)
-
-
-async def test_a_lost_consumer_connection_is_made_again(lab: Lab) -> None:
-    queue, recorder = lab.queue(), Recorder()
-    bus = await lab.open(queue)
-    await bus.consume(queue, recorder, ConsumerOptions())
-    await restart(lab)
-    await publish_stubbornly(bus, make_events(queue, 1)[0])
-    await recorder.finishes(1)
 
 
 async def test_a_batch_in_hand_when_the_broker_dies_is_settled_or_comes_again(lab: Lab) -> None:

@@ -83,6 +83,7 @@ class EmbeddedSubscription:
             if self._stop_by is not None and monotonic() > self._stop_by:
                 raise Unavailable("the database is away; the messages will come again")
             await asyncio.sleep(next(waiting))
+        self._calm = self._calm or not all(delivery.crashes for delivery in settlement.deliveries)
         self._let_go(settlement.deliveries)
         if settlement.again:
             self._wake.set()
@@ -142,8 +143,8 @@ class EmbeddedSubscription:
     def _appetite(self) -> int:
         """How many messages may be in hand.
 
-        One at a time until one comes that nobody died of: a message that kills its consumer is then alone in hand, and
-        the count of its deliveries finds it and not those around it.
+        One at a time until one is settled that nobody had died of: a message that kills its consumer is then alone in
+        hand, and the count of its deliveries finds it and not those around it.
         """
         if self._stop_by is not None:
             return 0
@@ -151,7 +152,6 @@ class EmbeddedSubscription:
 
     async def _deliver(self, row: Any) -> None:
         delivery = Delivery(row["body"], row["id"], row["attempt"], crashes=row["deliveries"] - 1)
-        self._calm = self._calm or not delivery.crashes
         if delivery.crashes < self._queue.delivery_limit * CRASHES_PER_ATTEMPT:
             self._consumer.receive(delivery)
             return

@@ -19,6 +19,7 @@ from hub.contracts.errors import Unavailable
 BROKER_AWAY = (AMQPError, ChannelInvalidStateError, OSError, TimeoutError, RuntimeError)
 _CONNECT_SECONDS = 10.0
 _HEARTBEAT_SECONDS = 20
+_LONGEST_PAUSE = 5.0
 _log = structlog.get_logger(__name__)
 
 
@@ -84,12 +85,12 @@ class Link:
         return self._up.is_set()
 
     async def _keep(self) -> None:
-        waiting = pauses()
+        waiting = pauses(longest=_LONGEST_PAUSE)
         while True:
             try:
                 with broker_may_be_away("connecting"):
                     lost = await self._connect()
-                waiting = pauses()
+                waiting = pauses(longest=_LONGEST_PAUSE)
                 await lost.wait()
                 metrics.RECONNECTS.inc()
                 _log.warning("bus.connection_lost", bus=self._name)

@@ -40,7 +40,7 @@ class RabbitSubscription:
         self._new_queue_seconds = new_queue_seconds
         self._link, self._sender, self._queue, self._options = link, sender, queue, options
         self._consumer = Consumer(queue, handler, options, self, brake)
-        self._attached = asyncio.Event()
+        self._attached, self._calm = asyncio.Event(), asyncio.Event()
         self._cancel: tuple[AbstractQueue, str] | None = None
         self._feeder = asyncio.create_task(self._feed())
 
@@ -84,6 +84,8 @@ class RabbitSubscription:
         with broker_may_be_away("taking acknowledgements; the messages come again"):
             for message in messages:
                 await message.ack()
+        if not all(delivery.crashes for delivery in settlement.deliveries):
+            self._calm.set()
 
     async def give_back(self, deliveries: Sequence[Delivery]) -> None:
         """Backend: back to the head of the queue. A connection that is gone gives them back by itself."""
@@ -112,7 +114,7 @@ class RabbitSubscription:
 
     async def _attached_to(self, channel: AbstractChannel) -> Iterator[float]:
         """Consume until the channel ends; returns fresh pauses."""
-        over, calm = asyncio.Event(), asyncio.Event()
+        over, self._calm = asyncio.Event(), asyncio.Event()
         channel.close_callbacks.add(lambda *_: over.set())
         underlay = await channel.get_underlay_channel()
         underlay.on_consumer_cancel_callbacks.add(lambda _: over.set())  # the queue was deleted or moved
@@ -123,15 +125,13 @@ class RabbitSubscription:
                 message.body, message, _count(headers.get(ATTEMPT)), _count(headers.get("x-delivery-count"))
             )
             self._consumer.receive(delivery)
-            if not delivery.crashes:
-                calm.set()
 
-        # One message at a time until one comes that nobody died of: a message that kills its consumer is then alone in
-        # hand, and the broker's count of failed deliveries finds it and not those around it.
+        # One message at a time until one is settled that nobody had died of: a message that kills its consumer is then
+        # alone in hand, and the broker's count of failed deliveries finds it and not those around it.
         queue = await channel.get_queue(self._queue.name)
         tag = await self._consume(channel, queue, received, prefetch=1)
         self._attached.set()
-        await _first(over, calm)
+        await _first(over, self._calm)
         if not over.is_set() and self._options.prefetch_messages > 1:
             self._cancel = None
             await queue.cancel(tag)
