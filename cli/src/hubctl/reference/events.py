@@ -42,8 +42,12 @@ import pika  # any AMQP client
 channel = pika.BlockingConnection(pika.URLParameters("amqp://...")).channel()
 channel.confirm_delivery()
 event = {{
-    "specversion": "1.0", "id": str(uuid.uuid4()), "source": "quoting", "accountid": "1",
-    "type": "{LEAD_RECEIVED}", "subject": "quote/77",
+    "specversion": "1.0",
+    "id": str(uuid.uuid4()),
+    "source": "quoting",
+    "accountid": "1",
+    "type": "{LEAD_RECEIVED}",
+    "subject": "quote/77",
     "data": {{
         "origin": {{"kind": "bus", "source": "quoting"}},
         "actor": {{"user": "quoting"}},
