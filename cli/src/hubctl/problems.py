@@ -1,5 +1,6 @@
 """Expected failures in an operator's words: what is wrong, and what to do about it. No tracebacks for these."""
 
+import aiohttp
 import asyncpg
 
 from hub.contracts.errors import HubError
@@ -49,6 +50,7 @@ _EXPLAINED: tuple[tuple[type[BaseException], str, str], ...] = (
         "Is the server running? Check HUB_DATABASE_URL and HUB_BUS_URL.",
     ),
     (TimeoutError, "No answer in time.", "Is the server running, and reachable from here?"),
+    (aiohttp.ClientConnectionError, "", "Is the gateway running there?"),
     (OSError, "", "Check the address and the network."),
     (HubError, "", ""),
 )

@@ -1,6 +1,7 @@
 """What a command works with: the settings of the hub it is pointed at, its database, vault and bus."""
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from hubctl.problems import Problem
 
 _BUS_SECONDS = 10.0
 _LOCAL = Path(".local/hub.env")  # written by `hubctl run`
+_LOCAL_DEMO = Path(".local/demo.json")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -55,6 +57,17 @@ def target() -> Target:
         raise Problem("No hub is named.", "Set HUB_DATABASE_URL, or start a local hub here with: hubctl run")
     names = ("HUB_DATABASE_URL", "HUB_BUS_URL", "HUB_KEYRING_FILE", "HUB_KEYRING", "HUB_URL")
     return Target(*(values.get(name, "") for name in names))
+
+
+def gateway(url: str, api_key: str) -> tuple[str, str]:
+    """The gateway's address and a key: those given, else the local hub's. Problem when there is no key."""
+    if not url and _LOCAL.exists():
+        url = dict(line.split("=", 1) for line in _LOCAL.read_text(encoding="utf-8").splitlines()).get("HUB_URL", "")
+    if not api_key and _LOCAL_DEMO.exists():
+        api_key = str(json.loads(_LOCAL_DEMO.read_text(encoding="utf-8")).get("api_key", ""))
+    if not api_key:
+        raise Problem("An API key is needed.", "Give --api-key, or set HUB_API_KEY; hubctl key create makes one.")
+    return (url or "http://127.0.0.1:8080").rstrip("/"), api_key
 
 
 @asynccontextmanager

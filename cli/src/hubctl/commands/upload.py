@@ -11,7 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from hubctl.console import done, err, table, warn
 from hubctl.problems import Problem
-from hubctl.session import run_async
+from hubctl.session import gateway, run_async
 
 FORMATS = {
     ".csv": "text/csv",
@@ -28,17 +28,18 @@ _POLL_SECONDS = 0.5
 async def upload(
     file: Path = typer.Argument(exists=True, dir_okay=False, help="CSV, NDJSON (.ndjson, .jsonl) or JSON."),  # noqa: B008
     source: str = typer.Option("", help="The system they come from; the file's name unless given."),
-    url: str = typer.Option("http://127.0.0.1:8080", envvar="HUB_URL", help="The gateway's address."),
-    api_key: str = typer.Option(..., envvar="HUB_API_KEY", help="A key that may import."),
+    url: str = typer.Option("", envvar="HUB_URL", help="The gateway's address; the local hub's unless given."),
+    api_key: str = typer.Option("", envvar="HUB_API_KEY", help="A key that may import; the local demo's unless given."),
     wait: bool = typer.Option(True, help="Wait until every record is handled, and show those that were not taken."),
 ) -> None:
     """Import leads from a file, of any size."""
     kind = FORMATS.get(file.suffix.lower())
     if kind is None:
         raise Problem(f"{file.name} is of no known format.", f"Known endings: {', '.join(FORMATS)}.")
+    url, api_key = gateway(url, api_key)
     headers = {"Authorization": f"Bearer {api_key}"}
     timeout = aiohttp.ClientTimeout(total=None, sock_read=120)
-    async with aiohttp.ClientSession(url.rstrip("/"), headers=headers, timeout=timeout) as session:
+    async with aiohttp.ClientSession(url, headers=headers, timeout=timeout) as session:
         accepted = await send(session, file, kind, source or file.stem)
         read_in = f"{accepted['accepted']} accepted, {accepted['rejected']} rejected while reading"
         done(f"import {accepted['import_id']}: {read_in}")
