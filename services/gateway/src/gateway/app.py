@@ -1,6 +1,5 @@
 """The composition root: real dependencies, wired by hand."""
 
-import asyncio
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -26,6 +25,7 @@ from gateway.gateway import Gateway
 from gateway.handlers.pages import CSP_DOCS, CSP_STRICT, files, serve_file
 from gateway.routes import ROUTES
 from gateway.settings import GatewaySettings
+from gateway.web.bodies import UPLOADS, Uploads
 from gateway.web.guard import Endpoint, guarded, nowhere
 from gateway.web.openapi import build_openapi
 from gateway.web.routing import endpoints
@@ -126,9 +126,10 @@ def make_app(gateway: Gateway) -> web.Application:
         add("GET", path, "page", handler)
     add("*", "/{nowhere:.*}", "unmatched", nowhere)  # matches last, whatever is added later: it is the least explicit
 
-    async def end_feeds(_app: web.Application) -> None:
+    async def end_streams(app: web.Application) -> None:
         gateway.live.close()
-        await asyncio.sleep(0)
+        app[UPLOADS].end()
 
-    app.on_shutdown.append(end_feeds)
+    app[UPLOADS] = Uploads()
+    app.on_shutdown.append(end_streams)
     return app

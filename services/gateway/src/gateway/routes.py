@@ -53,7 +53,8 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET", "/api/v1/external/leads/export", "export_leads", "Export leads", "Leads",
-        leads.export_leads, Scope.LEADS_READ, query=given.ExportQuery, response=told.ExportAnswer, deadline=False,
+        leads.export_leads, Scope.LEADS_READ, query=given.ExportQuery, response=told.ExportAnswer,
+        produces=("application/json", "application/x-ndjson", "text/csv"), deadline=False,
     ),
     Route(
         "GET", "/api/v1/external/leads/{lead_id}", "get_lead", "One lead", "Leads",
@@ -130,7 +131,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET", "/api/v1/dashboard/events", "follow_dashboard", "The live feed (server-sent events)", "Dashboard",
-        dashboard.live_feed, Scope.AUDIT_READ, produces="text/event-stream", deadline=False,
+        dashboard.live_feed, Scope.AUDIT_READ, produces=("text/event-stream",), deadline=False,
         headers={"Last-Event-ID": "Continue after this audit entry."},
     ),
     Route(

@@ -2,16 +2,50 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import hdrs, web
 
 from gateway.domain.json_text import NotJson, decode_json
 from gateway.web.faults import TooSlow, UnsupportedMedia
-from hub.contracts.errors import Malformed, TooLarge
+from hub.contracts.errors import Malformed, TooLarge, Unavailable
 
 JSON_TYPE = "application/json"
 _BODY_SECONDS = 30.0
+
+
+class Uploads:
+    """Bodies that are on their way."""
+
+    def __init__(self) -> None:
+        self._timers: set[asyncio.Timeout] = set()
+        self._ending = False
+
+    @asynccontextmanager
+    async def in_time(self, moment: float) -> AsyncIterator[None]:
+        """Wait for a part of a body until then. Raises TooSlow, or Unavailable when the server ends."""
+        timer = asyncio.timeout_at(0.0 if self._ending else moment)
+        self._timers.add(timer)
+        try:
+            async with timer:
+                yield
+        except TimeoutError:
+            if self._ending:
+                raise Unavailable("The gateway is stopping; send it again", retry_after=5) from None
+            raise TooSlow() from None
+        finally:
+            self._timers.discard(timer)
+
+    def end(self) -> None:
+        """Refuse what is still on its way: a server that stops reads no more, and its end must not wait for it."""
+        self._ending = True
+        for timer in self._timers:
+            if not timer.expired():
+                timer.reschedule(0.0)
+
+
+UPLOADS = web.AppKey("uploads", Uploads)
 
 
 def refuse_encoding(request: web.Request) -> None:
@@ -60,13 +94,11 @@ async def body_chunks(request: web.Request, limit: int, *, within: float | None 
         raise TooLarge(limit_bytes=limit)
     loop = asyncio.get_running_loop()
     end = loop.time() + within if within else None
+    uploads = request.app[UPLOADS]
     size = 0
     while True:
-        try:
-            async with asyncio.timeout_at(end or loop.time() + _BODY_SECONDS):
-                chunk = await request.content.readany()
-        except TimeoutError:
-            raise TooSlow() from None
+        async with uploads.in_time(end or loop.time() + _BODY_SECONDS):
+            chunk = await request.content.readany()
         if not chunk:
             return
         size += len(chunk)

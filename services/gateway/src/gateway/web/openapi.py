@@ -123,10 +123,10 @@ def _header_parameters(route: Route) -> list[dict[str, Any]]:
 
 def _responses(route: Route, names: Names) -> dict[str, Any]:
     good: dict[str, Any] = {"description": HTTPStatus(route.status).phrase}
+    if route.status != 204:
+        good["content"] = {media: {"schema": {"type": "string"}} for media in route.produces}
     if route.response:
-        good["content"] = {route.produces: {"schema": names[route.response]}}
-    elif route.status != 204:
-        good["content"] = {route.produces: {"schema": {"type": "string"}}}
+        good["content"][route.produces[0]] = {"schema": names[route.response]}
     statuses = {*route.errors, 503}
     if route.scope:
         statuses |= {401, 403, 429}

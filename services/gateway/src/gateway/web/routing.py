@@ -83,7 +83,7 @@ class Route:
     headers: Mapping[str, str] = field(default_factory=dict)  # request headers that it understands
     status: int = 200
     response: type[BaseModel] | None = None
-    produces: str = "application/json"
+    produces: Sequence[str] = ("application/json",)  # the first has the shape of ``response``
     errors: Sequence[int] = ()
     example: Any = None
     deadline: bool = True  # answered with 503 when it takes too long; not for streams
