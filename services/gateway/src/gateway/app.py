@@ -1,11 +1,13 @@
 """The composition root: real dependencies, wired by hand."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+import asyncpg
 import orjson
 from aiohttp import web
 
@@ -30,6 +32,7 @@ from gateway.web.guard import Endpoint, guarded, nowhere
 from gateway.web.openapi import build_openapi
 from gateway.web.routing import endpoints
 from hub.bus import open_bus
+from hub.bus.protocol import Publisher
 from hub.bus.publisher import PublishLimits
 from hub.contracts.connector import WebhookParser
 from hub.registry import CONNECTORS
@@ -40,6 +43,7 @@ from hub.vault import Keyring, Vault
 
 _HERE = Path(__file__).parent
 _SWAGGER_FILES = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"})
+_CLOSE_SECONDS = 5.0
 _CONFIRM_SECONDS = 5.0  # then the caller is answered with 503
 _LARGEST_BODY = 16 * 1024 * 1024
 
@@ -56,7 +60,7 @@ async def build(service: Service) -> web.Application:
         max_size=settings.db_pool_size,
         application_name="hub-gateway",
     )
-    service.resources.push_async_callback(pool.close)
+    service.resources.push_async_callback(_close, pool)
     database = Database(pool, statement_seconds=settings.read_seconds)
     bus = open_bus(settings.effective_bus_url, name="gateway", limits=PublishLimits(confirm_seconds=_CONFIRM_SECONDS))
     service.resources.push_async_callback(bus.close)
@@ -67,10 +71,31 @@ async def build(service: Service) -> web.Application:
         database, vault, stale_seconds=settings.connection_stale_seconds, clock=time.monotonic
     )
     service.background(connections.keep_fresh(settings.connection_cache_seconds), "connections")
+    service.checks["database"] = database.healthy
+    service.checks["bus"] = late_bus.healthy
+    return make_app(_assemble(settings, keyring, database, vault, late_bus, connections))
+
+
+async def _close(pool: asyncpg.Pool) -> None:
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await pool.close()
+    except TimeoutError:  # a server that does not answer must not hold up the end
+        pool.terminate()
+
+
+def _assemble(
+    settings: GatewaySettings,
+    keyring: Keyring,
+    database: Database,
+    vault: Vault,
+    bus: Publisher,
+    connections: ConnectionCache,
+) -> Gateway:
     status = Status(database, HTTP.availability)
-    gateway = Gateway(
+    return Gateway(
         settings=settings,
-        bus=late_bus,
+        bus=bus,
         keys=KeyCache(database, settings.key_cache_seconds, time.monotonic),
         connections=connections,
         imports=Imports(database),
@@ -88,9 +113,6 @@ async def build(service: Service) -> web.Application:
         webhook_parsers=_parsers(),
         trusted_proxies=parse_networks(settings.trusted_proxies),
     )
-    service.checks["database"] = database.healthy
-    service.checks["bus"] = late_bus.healthy
-    return make_app(gateway)
 
 
 def _parsers() -> Mapping[str, WebhookParser]:
