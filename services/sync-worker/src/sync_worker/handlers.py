@@ -27,7 +27,11 @@ async def leads_changed(parts: Parts, events: Sequence[Event]) -> Outcomes:
     """``lead.created`` and ``lead.updated``: raise the version their connections should have, and wake those."""
     outcomes: Outcomes = {}
     rows: list[tuple[int, int, int]] = []
+    # Asked anew for each batch: a connection made after this finds the batch's leads stored, and seeds them all.
+    connected = await parts.targets.connected({event.account_id for event in events})
     for event in events:
+        if event.account_id not in connected:
+            continue
         lead = event.data.get("lead")
         lead_id, version = (lead.get("id"), lead.get("version")) if isinstance(lead, dict) else (None, None)
         if type(lead_id) is int and type(version) is int and 0 < version <= MAX_VERSION:

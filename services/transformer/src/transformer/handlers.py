@@ -1,7 +1,10 @@
-"""What becomes of a batch: translate, lock, load, decide, write; events leave by the outbox."""
+"""What becomes of a batch: translate, load, decide, write; events leave by the outbox."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import NamedTuple, TypeVar, TypeVarTuple
 
 import asyncpg
 import structlog
@@ -9,20 +12,27 @@ import structlog
 from hub.contracts import events as e
 from hub.contracts.cloudevents import Event
 from hub.contracts.errors import HubError, Outcome, dead
-from hub.store.outbox import Outbox, StoredBatch
+from hub.store.outbox import Outbox, StoredBatch, pack
 from hub.store.pool import Connection
 from transformer.adapters import queries, tables
 from transformer.adapters.directory import Directory
 from transformer.adapters.ids import LeadIds
-from transformer.adapters.reading import load, lock
+from transformer.adapters.reading import load
 from transformer.adapters.writing import write
 from transformer.domain.decide import Decider, Known
 from transformer.domain.incoming import Context, Incoming, Rejected, Translate
+from transformer.domain.plan import Plan
 from transformer.domain.translate import crm_record_received, enrollment_received, lead_received, lead_synced
+from transformer.domain.turns import Overtaken, Turns, about
 
 _log = structlog.get_logger()
-_ATTEMPTS = 5
-_SMALL_BATCH = 20  # above, the next batch begins while this one's commit is on its way to the disk
+_ATTEMPTS = 6
+_HOPEFUL_ATTEMPTS = 3  # then the turn is taken first
+_SMALL_BATCH = 20  # above, the next batch is written while this one's commit is on its way to the disk
+
+Batch = list[Incoming | Rejected]
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 HANDLERS: dict[str, Translate] = {
     e.LEAD_RECEIVED: lead_received,
@@ -30,6 +40,14 @@ HANDLERS: dict[str, Translate] = {
     e.ENROLLMENT_RECEIVED: enrollment_received,
     e.LEAD_SYNCED: lead_synced,
 }
+
+
+class Decided(NamedTuple):
+    """A plan, its events as messages, and what it rests on."""
+
+    plan: Plan
+    messages: list[tuple[str, bytes]]
+    rests_on: frozenset[str]
 
 
 class Transformer:
@@ -40,60 +58,100 @@ class Transformer:
         self._outbox = outbox
         self._directory = directory
         self._ids = LeadIds()
-        self._may_copy: bool | None = None
+        self._turns = Turns()
+        self._thread = ThreadPoolExecutor(1, "thinking")
 
     async def handle(self, events: Sequence[Event]) -> Mapping[str, Outcome]:
         """Make leads of a batch. Events that break the contract are dead; bad records are rejected and listed."""
-        batch, outcomes = translate(events, await self._directory.context(events))
+        context = await self._directory.context(events)
+        batch, outcomes = await self._think(len(events), translate, events, context)
         if batch:
             await self._settle(batch)
         return outcomes
 
-    async def _settle(self, batch: list[Incoming | Rejected]) -> None:
+    async def _settle(self, batch: Batch) -> None:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                stored = await self._transact(batch)
-                if len(batch) > _SMALL_BATCH:
-                    await self._pool.execute(queries.BARRIER)
+                async with self._pool.acquire() as connection:
+                    settle = self._decide_then_write if attempt <= _HOPEFUL_ATTEMPTS else self._decide_in_turn
+                    stored = await settle(connection, batch)
+                    if len(batch) > _SMALL_BATCH:
+                        await connection.execute(queries.BARRIER)
                 self._outbox.wake(stored)
                 return
-            except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
-                # Another copy handled some of these events, or met us half-way: look again.
+            except (Overtaken, asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
+                # Another copy handled some of these events, or wrote about the same people: look again.
                 _log.info("transformer.batch_again", attempt=attempt, error=type(error).__name__)
                 if attempt == _ATTEMPTS:
                     raise
 
-    async def _transact(self, batch: list[Incoming | Rejected]) -> list[StoredBatch]:
-        async with self._pool.acquire() as connection, connection.transaction():
-            writes = [item for item in batch if isinstance(item, Incoming)]
+    async def _decide_then_write(self, connection: Connection, batch: Batch) -> list[StoredBatch]:
+        """Without a lock until the writing begins: another batch is written while this one is decided on."""
+        accounts = sorted({item.event.account_id for item in batch})
+        seen = {row["account_id"]: row["recent"] for row in await connection.fetch(queries.TURNS_SEEN, accounts)}
+        decided = await self._decide(connection, batch)
+        token = self._turns.enter(decided.rests_on)
+        async with connection.transaction():
             if len(batch) > _SMALL_BATCH:
                 await connection.execute(queries.COMMIT_WITHOUT_WAITING)
-            if writes:
-                await lock(connection, writes)
-            fresh = await self._fresh(connection, batch)
-            if not fresh:
-                return []
-            writes = [item for item in fresh if isinstance(item, Incoming)]
-            known = await load(connection, writes) if writes else Known()
-            await self._ids.reserve(connection, len(writes))
-            now = datetime.now(UTC)
-            plan = Decider(known, self._ids.take, now).decide(fresh)
-            if self._may_copy is None:
-                self._may_copy = bool(await connection.fetchval(tables.MAY_COPY))
-            await write(connection, plan, now, copy=self._may_copy)
-            return await self._outbox.add(connection, plan.events)
+            now = {
+                account: recent[:-1] for account, recent in await connection.fetch(queries.TAKE_TURN, accounts, token)
+            }
+            self._turns.check(decided.rests_on, seen, now)
+            return await self._write(connection, decided)
 
-    async def _fresh(self, connection: Connection, batch: list[Incoming | Rejected]) -> list[Incoming | Rejected]:
+    async def _decide_in_turn(self, connection: Connection, batch: Batch) -> list[StoredBatch]:
+        """With the turn taken first: for a batch that was overtaken again and again."""
+        accounts = sorted({item.event.account_id for item in batch})
+        async with connection.transaction():
+            await connection.execute(queries.TAKE_TURN, accounts, self._turns.unknown())
+            return await self._write(connection, await self._decide(connection, batch))
+
+    async def _decide(self, connection: Connection, batch: Batch) -> Decided:
+        fresh = await self._fresh(connection, batch)
+        writes = [item for item in fresh if isinstance(item, Incoming)]
+        known = await load(connection, writes) if writes else Known()
+        ids = await self._ids.reserve(connection, len(writes))
+        decided = await self._think(len(batch), _decided, fresh, writes, known, ids)
+        self._ids.give_back(ids)
+        return decided
+
+    async def _write(self, connection: Connection, decided: Decided) -> list[StoredBatch]:
+        if not decided.plan.inbox:
+            return []
+        await write(connection, decided.plan, copy=await self._may_copy(connection))
+        return await self._outbox.add_packed(connection, decided.messages)
+
+    async def _think(self, size: int, work: Callable[[*Ts], T], *arguments: *Ts) -> T:
+        """Pure work on a large batch goes to a thread, so that the database is never kept waiting for it."""
+        if size <= _SMALL_BATCH:
+            return work(*arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    async def _fresh(self, connection: Connection, batch: Batch) -> Batch:
         by_id = {item.event.id: item for item in batch}  # a batch may hold an event twice
         accounts = [item.event.account_id for item in by_id.values()]
         for row in await connection.fetch(queries.HANDLED, accounts, list(by_id)):
             del by_id[row["event_id"]]
         return list(by_id.values())
 
+    async def _may_copy(self, connection: Connection) -> bool:
+        if self._copies is None:
+            self._copies = bool(await connection.fetchval(tables.MAY_COPY))
+        return self._copies
 
-def translate(events: Sequence[Event], context: Context) -> tuple[list[Incoming | Rejected], dict[str, Outcome]]:
+    _copies: bool | None = None
+
+
+def _decided(fresh: Batch, writes: list[Incoming], known: Known, ids: list[int]) -> Decided:
+    rests_on = about(writes, known)  # before deciding, which adds the batch's own leads
+    plan = Decider(known, ids.pop, datetime.now(UTC)).decide(fresh)
+    return Decided(plan, pack(plan.events), rests_on)
+
+
+def translate(events: Sequence[Event], context: Context) -> tuple[Batch, dict[str, Outcome]]:
     """The batch in the domain's terms, and the outcome of every event that is none of ours or breaks its contract."""
-    batch: list[Incoming | Rejected] = []
+    batch: Batch = []
     outcomes: dict[str, Outcome] = {}
     for event in events:
         translator = HANDLERS.get(event.type)

@@ -64,9 +64,12 @@ class Outbox:
 
         Raises TooLarge for an event that the bus would refuse, so that nothing is stored which could never leave.
         """
-        if not events:
+        return await self.add_packed(connection, pack(events))
+
+    async def add_packed(self, connection: Connection, rows: Sequence[tuple[str, bytes]]) -> list[StoredBatch]:
+        """The same for events that ``pack`` made messages of."""
+        if not rows:
             return []
-        rows = [row for batch in _by_type(events) for row in _pack(batch)]
         ids = await connection.fetch(self._add, [kind for kind, _ in rows], [body for _, body in rows])
         return [StoredBatch(row["id"], *batch) for row, batch in zip(ids, rows, strict=True)]
 
@@ -116,6 +119,11 @@ async def _publish(bus: Publisher, rows: Sequence[StoredBatch]) -> None:
     for result in results:
         if isinstance(result, BaseException):
             raise result
+
+
+def pack(events: Sequence[Event]) -> list[tuple[str, bytes]]:
+    """Events as message bodies with their type. Raises TooLarge for an event that the bus would refuse."""
+    return [row for batch in _by_type(events) for row in _pack(batch)]
 
 
 def _by_type(events: Sequence[Event]) -> list[list[Event]]:

@@ -4,6 +4,11 @@ Joins go by the whole key out of a materialised CTE, never by ``account_id = $1`
 ANALYZE, the planner concludes that a connection has one row, and then reads all of them for every row of the batch.
 """
 
+# Accounts for which there is anything to do.
+CONNECTED = """
+    SELECT DISTINCT account_id FROM control.connection
+    WHERE account_id = ANY($1::bigint[]) AND status <> 'disconnected'"""
+
 # Leads changed: raise what their connections should have. Duplicates and older versions change nothing. A row that is
 # waiting keeps its time; one that was in sync or given up on is due at once, with a clean slate.
 RAISE = """

@@ -1,6 +1,6 @@
 """``sync.target`` behind methods: what should be where, and what is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -40,6 +40,10 @@ class Targets:
     def __init__(self, pool: asyncpg.Pool, outbox: Outbox) -> None:
         self._pool = pool
         self._outbox = outbox
+
+    async def connected(self, accounts: Collection[int]) -> set[int]:
+        """Those of the accounts that have a CRM."""
+        return {row["account_id"] for row in await self._pool.fetch(queries.CONNECTED, list(accounts))}
 
     async def raise_versions(
         self, accounts: Sequence[int], leads: Sequence[int], versions: Sequence[int]

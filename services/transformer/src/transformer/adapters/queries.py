@@ -1,12 +1,17 @@
 """Every SQL statement of the transformer. Each works on a whole batch."""
 
-# Large batches of one account come one after another; small ones only wait for those that share an e-mail,
-# phone, link or lead with them. Keys come sorted, so that no two batches wait for each other.
-LOCK_ACCOUNTS = "SELECT pg_advisory_xact_lock(7316010, key) FROM unnest($1::int[]) key"
-LOCK_ACCOUNTS_SHARED = "SELECT pg_advisory_xact_lock_shared(7316010, key) FROM unnest($1::int[]) key"
-LOCK_KEYS = "SELECT pg_advisory_xact_lock(7316011, key) FROM unnest($1::int[]) key"
+# Batches that are decided on read this first, without a lock ...
+TURNS_SEEN = "SELECT account_id, recent FROM leads.turn WHERE account_id = ANY($1::bigint[])"
 
-# A large batch gives its locks back before its commit is on disk, so that the next one can begin; nothing is
+# ... and take the turn before they write: from here to the commit, no other batch writes leads of these accounts.
+# Accounts come sorted, so that two batches never wait for each other.
+TAKE_TURN = """
+    INSERT INTO leads.turn AS t (account_id, recent)
+    SELECT account_id, ARRAY[$2::bigint] FROM unnest($1::bigint[]) account_id
+    ON CONFLICT (account_id) DO UPDATE SET recent = (t.recent || $2::bigint)[greatest(1, cardinality(t.recent) - 62):]
+    RETURNING account_id, recent"""
+
+# A large batch gives its turn back before its commit is on disk, so that the next one can write; nothing is
 # acknowledged or published before the barrier, a commit of its own that waits for all that were before it.
 COMMIT_WITHOUT_WAITING = "SELECT set_config('synchronous_commit', 'off', true)"
 BARRIER = "SELECT pg_logical_emit_message(true, 'hub.transformer', '')"
@@ -45,13 +50,10 @@ BY_PHONE = """
     CROSS JOIN LATERAL (SELECT id FROM leads.lead WHERE account_id = q.account_id AND phone = q.phone
                         ORDER BY id LIMIT 10) l"""
 
-# Sorted locking: two batches that share leads queue up instead of deadlocking.
 LOAD_LEADS = """
     SELECT l.account_id, l.id, l.version, l.fields, l.clocks, l.created_at, l.updated_at
     FROM leads.lead l
-    WHERE (l.account_id, l.id) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))
-    ORDER BY l.account_id, l.id
-    FOR UPDATE"""
+    WHERE (l.account_id, l.id) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))"""
 
 UPDATE_LEADS = """
     UPDATE leads.lead l

@@ -1,7 +1,6 @@
-"""What is stored about a batch's leads: locked, then read, in a handful of statements."""
+"""What is stored about a batch's leads, in a handful of statements."""
 
 from collections.abc import Iterable, Sequence
-from zlib import crc32
 
 import asyncpg
 
@@ -13,21 +12,9 @@ from transformer.domain.identity import LeadKey, Link, LinkKey
 from transformer.domain.incoming import Incoming
 from transformer.domain.plan import LeadState
 
-_SMALL_BATCH = 20
-
-
-async def lock(connection: Connection, batch: Sequence[Incoming]) -> None:
-    """Keep other transactions off these leads, existing or about to be, until ours ends."""
-    accounts = sorted({_int4(str(item.account_id)) for item in batch})
-    if len(batch) > _SMALL_BATCH:
-        await connection.execute(queries.LOCK_ACCOUNTS, accounts)
-        return
-    await connection.execute(queries.LOCK_ACCOUNTS_SHARED, accounts)
-    await connection.execute(queries.LOCK_KEYS, sorted({_int4(key) for item in batch for key in _keys(item)}))
-
 
 async def load(connection: Connection, batch: Sequence[Incoming]) -> Known:
-    """Everything that the decisions on this batch need; the leads' rows are locked."""
+    """Everything that the decisions on this batch need."""
     known = Known()
     wanted: set[LeadKey] = {(item.account_id, item.lead_id) for item in batch if item.lead_id is not None}
     await _load_links(connection, batch, known)
@@ -77,18 +64,6 @@ def _note_target(row: asyncpg.Record, known: Known) -> None:
         newer_push = row["pushed_at"] > link.seen_at
         link.base = {**link.base, **row["base"]} if newer_push else {**row["base"], **link.base}
         link.seen_at, link.sending = max(link.seen_at, row["pushed_at"]), row["sending"]
-
-
-def _keys(item: Incoming) -> list[str]:
-    account = item.account_id
-    keys = [f"{account}:{item.owner}:{item.external_id}"] if item.external_id is not None else []
-    keys += [f"{account}@{item.email}"] if item.email else []
-    keys += [f"{account}#{item.phone}"] if item.phone else []
-    return keys + ([f"{account}={item.lead_id}"] if item.lead_id is not None else [])
-
-
-def _int4(text: str) -> int:
-    return crc32(text.encode()) - 2**31
 
 
 def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:

@@ -1,6 +1,5 @@
 """A plan, enacted: one statement per table."""
 
-from datetime import datetime
 from typing import Any
 
 from hub.leads.clocks import pack
@@ -9,7 +8,7 @@ from transformer.adapters import queries, tables
 from transformer.domain.plan import LeadState, Plan
 
 
-async def write(connection: Connection, plan: Plan, now: datetime, *, copy: bool) -> None:
+async def write(connection: Connection, plan: Plan, *, copy: bool) -> None:
     """Enact everything but the events (the outbox takes those) within the caller's transaction."""
     leads = plan.leads.values()
     await tables.append(connection, tables.LEAD, [_lead_row(lead) for lead in leads if lead.is_new], copy=copy)
@@ -23,7 +22,7 @@ async def write(connection: Connection, plan: Plan, now: datetime, *, copy: bool
     await tables.append(connection, tables.INBOX, plan.inbox, copy=copy)
     await tables.append(connection, tables.ISSUE, plan.issues, copy=copy)
     await _progress(connection, plan)
-    await _enrollments(connection, plan, now)
+    await _enrollments(connection, plan)
 
 
 def _lead_row(lead: LeadState) -> tuple[Any, ...]:
@@ -60,7 +59,7 @@ async def _progress(connection: Connection, plan: Plan) -> None:
         await connection.execute(queries.ADD_PROGRESS, accounts, imports, *counts)
 
 
-async def _enrollments(connection: Connection, plan: Plan, now: datetime) -> None:
+async def _enrollments(connection: Connection, plan: Plan) -> None:
     if plan.enrollments:
         rows = [
             (
@@ -75,4 +74,4 @@ async def _enrollments(connection: Connection, plan: Plan, now: datetime) -> Non
             )
             for item, data in ((item, item.event.data) for item in plan.enrollments)
         ]
-        await connection.execute(queries.INSERT_ENROLLMENTS, *zip(*rows, strict=True), now)
+        await connection.execute(queries.INSERT_ENROLLMENTS, *zip(*rows, strict=True), plan.now)

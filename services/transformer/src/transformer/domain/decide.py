@@ -39,7 +39,7 @@ class Decider:
         self._new_lead_id = new_lead_id
         self._now = now
         self._now_text = rfc3339(now)
-        self.plan = Plan()
+        self.plan = Plan(now)
 
     def decide(self, batch: Sequence[Incoming | Rejected]) -> Plan:
         """The plan for all of them."""

@@ -54,8 +54,9 @@ class IssueRow(NamedTuple):
 
 @dataclass(slots=True)
 class Plan:
-    """The whole effect of a batch."""
+    """The whole effect of a batch, decided at one moment."""
 
+    now: datetime
     leads: dict[LeadKey, LeadState] = field(default_factory=dict)
     new_links: dict[LinkKey, LinkRow] = field(default_factory=dict)
     links: dict[LinkKey, LinkRow] = field(default_factory=dict)

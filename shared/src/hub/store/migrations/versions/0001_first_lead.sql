@@ -178,6 +178,12 @@ CREATE TABLE leads.inbox (
     PRIMARY KEY (account_id, event_id)
 );
 
+-- Whose turn it is to write leads of an account: the row's lock, and the tokens of the latest writers.
+CREATE TABLE leads.turn (
+    account_id bigint PRIMARY KEY,
+    recent     bigint[] NOT NULL
+) WITH (fillfactor = 10);
+
 CREATE TABLE leads.import_progress (
     account_id bigint NOT NULL,
     import_id  uuid NOT NULL,
