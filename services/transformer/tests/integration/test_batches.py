@@ -86,6 +86,21 @@ async def test_copies_that_race_for_the_same_person_make_one_lead(
     assert await count(admin, "link") == 8
 
 
+async def test_copies_of_the_service_do_not_overwrite_each_other(
+    transformer: Transformer, database_url: str, admin: asyncpg.Pool
+) -> None:
+    async with await open_pool(database_url, "hub_transformer") as pool:
+        other = Transformer(pool, Outbox(pool, "leads.outbox"), Directory(pool))
+        rounds = [
+            copy.handle([received({"email": f"u{n}@example.com", f"note{number}": "x"}) for n in range(40)])
+            for number, copy in enumerate([transformer, other] * 4)
+        ]
+        await asyncio.gather(*rounds)
+    assert await count(admin, "lead") == 40
+    fields = [row["fields"] for row in await admin.fetch("SELECT fields FROM leads.lead")]
+    assert all(len([name for name in each if name.startswith("note")]) == 8 for each in fields)
+
+
 async def test_the_same_batch_in_two_hands_is_handled_once(transformer: Transformer, admin: asyncpg.Pool) -> None:
     batch = [received({"email": f"u{n}@example.com"}, external_id=f"SF-{n}") for n in range(30)]
     await asyncio.gather(*(transformer.handle(batch) for _ in range(4)))
