@@ -19,7 +19,7 @@ from hub.store.pool import open_pool
 from hub.vault import Keyring, Vault
 from hubctl.problems import Problem
 
-_BUS_SECONDS = 10.0
+_BUS_SECONDS = 5.0
 _LOCAL = Path(".local/hub.env")  # written by `hubctl run`
 _LOCAL_DEMO = Path(".local/demo.json")
 
@@ -91,7 +91,7 @@ async def administration() -> AsyncIterator[Admin]:
 
 @asynccontextmanager
 async def bus(hub: Target | None = None) -> AsyncIterator[Bus]:
-    """The hub's bus, connected; Problem when it does not answer within ten seconds."""
+    """The hub's bus, connected; Problem when it does not answer within five seconds."""
     line = open_bus((hub or target()).effective_bus_url, name="hubctl")
     try:
         try:
