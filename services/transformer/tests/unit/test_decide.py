@@ -4,11 +4,13 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.contracts import events as e
 from hub.contracts.cloudevents import Event
+from hub.leads.clocks import micros
 from transformer.domain.decide import Decider, Known
 from transformer.domain.identity import Link
 from transformer.domain.incoming import Context, Incoming, Rejected
@@ -163,6 +165,43 @@ def test_an_enrolment_sets_the_status_and_is_told() -> None:
     assert [event.type for event in plan.events] == [e.LEAD_UPDATED, e.ENROLLMENT_COMPLETED]
     e.EnrollmentCompleted.model_validate(plan.events[1].data)
     assert plan.leads[1, 7].fields["status"] == "enrolled"
+
+
+def seen_in_crm(fields: dict[str, Any], at: str) -> Incoming:
+    item = record(fields, external_id="E1", at=at)
+    assert isinstance(item, Incoming)
+    item.owner, item.origin, item.clock = "crm/3", {"kind": "crm", "source": "custom"}, (item.clock[0], "crm/3")
+    return item
+
+
+def pushed(base: dict[str, Any], former: dict[str, list[Any]]) -> Known:
+    known = stored(7, {"email": "a@example.com", "city": "Trier"}, at=micros("2026-01-10T09:00:00Z"))
+    at = micros("2026-01-10T10:00:10Z") / 1e6
+    known.index.links[1, "crm/3", "E1"] = Link(7, base, at, None, at, former)
+    return known
+
+
+def test_a_late_echo_of_an_earlier_write_is_no_edit() -> None:
+    known = pushed({"city": "Trier"}, {"city": ["Bonn", "Trier"]})
+    plan = decide(seen_in_crm({"city": "Bonn"}, "2026-01-10T10:00:05Z"), known=known)
+    assert (outcomes(plan), plan.links) == ([("unchanged", 7)], {})
+
+
+@pytest.mark.parametrize(
+    ("city", "at"),
+    [("Köln", "2026-01-10T10:00:05Z"), ("Bonn", "2026-01-10T10:00:30Z")],
+    ids=["never ours", "written back later"],
+)
+def test_an_edit_by_a_person_is_taken(city: str, at: str) -> None:
+    plan = decide(seen_in_crm({"city": city}, at), known=pushed({"city": "Trier"}, {"city": ["Bonn", "Trier"]}))
+    assert plan.leads[1, 7].fields["city"] == city
+
+
+def test_an_edit_that_our_write_ran_over_is_written_again() -> None:
+    known = pushed({"city": "Trier"}, {})
+    plan = decide(seen_in_crm({"city": "Köln"}, "2026-01-10T10:00:05Z"), known=known)
+    assert plan.leads[1, 7].fields["city"] == "Köln"
+    assert plan.links == {}, "the CRM holds what we wrote, so the difference is pushed"
 
 
 def test_a_push_is_remembered_as_link_and_base() -> None:

@@ -37,6 +37,13 @@ TARGETS = """
     JOIN sync.target t ON t.account_id = q.account_id AND t.connection_id = q.connection_id
         AND (t.external_id = q.external_id OR t.lead_id = q.lead_id)"""
 
+# What leads were not long ago, for telling a late echo of our own writes from an edit.
+FORMER = """
+    SELECT q.account_id, q.lead_id, h.changes
+    FROM unnest($1::bigint[], $2::bigint[]) q (account_id, lead_id)
+    CROSS JOIN LATERAL (SELECT changes FROM leads.history
+                        WHERE account_id = q.account_id AND lead_id = q.lead_id ORDER BY version DESC LIMIT 50) h"""
+
 BY_EMAIL = """
     SELECT l.account_id, l.email AS key, l.id
     FROM unnest($1::bigint[], $2::text[]) q (account_id, email)

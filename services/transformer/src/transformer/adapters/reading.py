@@ -8,6 +8,7 @@ from hub.leads.clocks import unpack
 from hub.store.pool import Connection
 from transformer.adapters import queries
 from transformer.domain.decide import Known
+from transformer.domain.echo import may_be_late
 from transformer.domain.identity import LeadKey, Link, LinkKey
 from transformer.domain.incoming import Incoming
 from transformer.domain.plan import LeadState
@@ -52,6 +53,20 @@ async def _load_links(connection: Connection, batch: Sequence[Incoming], known: 
         rows = [(i.account_id, i.owner, i.external_id, i.connection_id, i.lead_id) for i in of_crm]
         for row in await connection.fetch(queries.TARGETS, *_columns(rows, 5)):
             _note_target(row, known)
+        await _load_former(connection, of_crm, known)
+
+
+async def _load_former(connection: Connection, of_crm: Sequence[Incoming], known: Known) -> None:
+    links = known.index.links
+    late: dict[LeadKey, list[Link]] = {}
+    for item in of_crm:
+        link = links.get((item.account_id, item.owner, item.external_id or ""))
+        if link is not None and may_be_late(item, link):
+            late.setdefault((item.account_id, link.lead_id), []).append(link)
+    for row in await connection.fetch(queries.FORMER, *_columns(sorted(late), 2)) if late else ():
+        for link in late[row["account_id"], row["lead_id"]]:
+            for name, (old, new, _) in row["changes"].items():
+                link.former.setdefault(name, []).extend((old, new))
 
 
 def _note_target(row: asyncpg.Record, known: Known) -> None:
@@ -59,11 +74,14 @@ def _note_target(row: asyncpg.Record, known: Known) -> None:
     key: LinkKey = (row["account_id"], row["owner"], row["external_id"])
     link = known.index.links.get(key)
     if link is None:
-        known.index.links[key] = Link(row["lead_id"], row["base"], row["pushed_at"], row["sending"], False)
+        known.index.links[key] = Link(
+            row["lead_id"], row["base"], row["pushed_at"], row["sending"], row["pushed_at"], is_stored=False
+        )
     elif link.lead_id == row["lead_id"]:
         newer_push = row["pushed_at"] > link.seen_at
         link.base = {**link.base, **row["base"]} if newer_push else {**row["base"], **link.base}
         link.seen_at, link.sending = max(link.seen_at, row["pushed_at"]), row["sending"]
+        link.pushed_at = row["pushed_at"]
 
 
 def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:

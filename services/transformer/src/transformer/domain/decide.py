@@ -10,6 +10,7 @@ from hub.contracts.cloudevents import Event
 from hub.contracts.ids import rfc3339
 from hub.contracts.records import lead_document
 from hub.leads.merge import Changes, Merged, first_version, merge, remote_changes
+from transformer.domain.echo import said
 from transformer.domain.identity import Index, LeadKey, Link, find
 from transformer.domain.incoming import Incoming, Rejected, rejection
 from transformer.domain.plan import IssueRow, LeadState, LinkRow, Plan
@@ -97,30 +98,33 @@ class Decider:
         self._account_for(item, "created", lead_id)
 
     def _changed_at_source(self, item: Incoming) -> dict[str, Any]:
-        key = (item.account_id, item.owner, item.external_id or "")
-        link = self._index.links.get(key) if item.external_id is not None else None
+        link = self._link(item)
         if link is not None:
-            return remote_changes(item.fields, link.base, link.sending or {})
+            return remote_changes(said(item, link), link.base, link.sending or {})
         if item.origin["kind"] in _RECORD_KINDS:
             return {name: value for name, value in item.fields.items() if value is not None}
         return item.fields
 
+    def _link(self, item: Incoming) -> Link | None:
+        if item.external_id is None:
+            return None
+        return self._index.links.get((item.account_id, item.owner, item.external_id))
+
     def _remember_link(self, item: Incoming, lead_id: int) -> None:
         if item.external_id is None:
             return
-        key = (item.account_id, item.owner, item.external_id)
-        heard = item.heard / 1e6
+        key, moment = (item.account_id, item.owner, item.external_id), item.moment
         link = self._index.links.get(key)
         if link is None:
-            self._index.links[key] = Link(lead_id, item.fields, heard)
-            self.plan.new_links[key] = LinkRow(lead_id, item.fields, datetime.fromtimestamp(heard, UTC))
+            self._index.links[key] = Link(lead_id, item.fields, moment)
+            self.plan.new_links[key] = LinkRow(lead_id, item.fields, datetime.fromtimestamp(moment, UTC))
             return
-        late = item.kind == "synced" and heard < link.seen_at  # the source was seen after we wrote to it
-        base = {**item.fields, **link.base} if late else {**link.base, **item.fields}
+        fields = said(item, link)
+        base = {**fields, **link.base} if moment < link.seen_at else {**link.base, **fields}  # the newer sight counts
         if base == link.base and link.is_stored:
             return
+        link.base, link.seen_at, link.is_stored = base, max(link.seen_at, moment), True
         rows = self.plan.new_links if key in self.plan.new_links else self.plan.links
-        link.base, link.seen_at, link.is_stored = base, max(link.seen_at, heard), True
         rows[key] = LinkRow(link.lead_id, base, datetime.fromtimestamp(link.seen_at, UTC))
 
     def _new_version(self, item: Incoming, lead: LeadState, merged: Merged) -> None:

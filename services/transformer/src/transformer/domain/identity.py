@@ -18,6 +18,8 @@ class Link:
     base: dict[str, Any]
     seen_at: float
     sending: dict[str, Any] | None = None
+    pushed_at: float = 0.0  # when the hub last wrote to the record
+    former: dict[str, list[Any]] = field(default_factory=dict)  # register -> values the lead had not long ago
     is_stored: bool = True  # false: known from a push only, there is no link row yet
 
 

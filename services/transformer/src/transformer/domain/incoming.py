@@ -20,8 +20,8 @@ class Incoming:
     account_id: int
     kind: Kind
     owner: str
-    heard: int  # when the event was stamped, microseconds
     clock: Clock  # when its values were written at their source
+    timed: bool  # whether the source said so itself, or we take the moment of hearing for it
     fields: dict[str, Any]
     origin: dict[str, Any]
     actor: dict[str, Any]
@@ -32,6 +32,11 @@ class Incoming:
     email: str | None = None
     phone: str | None = None
     doubts: tuple[Doubt, ...] = ()
+
+    @property
+    def moment(self) -> float:
+        """When the source held these values, seconds since 1970."""
+        return self.clock[0] / 1e6
 
     @property
     def import_id(self) -> str | None:
