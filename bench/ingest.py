@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ import orjson
 import uvloop
 
 from bench import load
+from bench.cores import Cores, Meter, pin, split
 from bench.house import House, running
 from hub.bus import open_bus
 from hub.local.ports import free_port
@@ -25,44 +26,80 @@ from hub.vault import Keyring, Vault
 from hubctl.provision import NewConnection, create_connection
 
 _SECRET = "bench webhook secret"
-_ROUNDS = 3
+_ROUNDS = 5
 _PEERS = Path(__file__).parent / "peers"
+
+
+@dataclass(frozen=True)
+class Round:
+    """One server under load: what the client saw, and the share of a core that each party took meanwhile."""
+
+    load: load.Load
+    busy: Mapping[str, float]
+
+    @property
+    def cpu_microseconds(self) -> float:
+        """CPU time of the server for one request."""
+        return self.busy["server"] / self.load.rate * 1e6
+
+    @property
+    def utilisation(self) -> str:
+        """Who was busy: the server should be, and nobody else should be near it."""
+        server, stolen, client, broker = (f"{self.busy[n]:.0%}" for n in ("server", "stolen", "client", "broker"))
+        return f"its core {server}, stolen {stolen}; the other: client {client}, broker {broker}"
 
 
 @dataclass(frozen=True)
 class IngestFigures:
     """The median round of each server."""
 
-    hub: load.Load
-    bare: load.Load
-    usual: load.Load
+    hub: Round
+    bare: Round
+    usual: Round
 
 
 def measure(count: int) -> IngestFigures:
-    """Three rounds of hub, floor and usual stack in turn, over one RabbitMQ; the server has a core to itself."""
-    with running("rabbitmq", services=("gateway",)) as house:
-        connection = asyncio.run(_connect(house))
-        gateway = house.hub.pid("gateway")
-        assert gateway
-        os.sched_setaffinity(gateway, {0})
-        os.sched_setaffinity(0, {1})
-        path = f"/api/v1/webhooks/crm/custom/{connection}"
-        rounds: dict[str, list[load.Load]] = {"hub": [], "bare": [], "usual": []}
+    """Five rounds of hub, floor and usual stack in turn, over one RabbitMQ; the server has a core to itself."""
+    with running("rabbitmq", services=("gateway",)) as house, split() as cores:
+        asyncio.run(_connect(house))
+        rounds: dict[str, list[Round]] = {"hub": [], "bare": [], "usual": []}
         with _peer("bare.py") as bare, _peer("usual.py", house.hub.bus_url, _SECRET) as usual:
-            ports = {
-                "hub": (house.hub.ports["gateway"], path),
-                "bare": (bare, "/webhook"),
-                "usual": (usual, "/webhook"),
+            servers = {
+                "hub": (_pid(house, "gateway"), house.hub.ports["gateway"], "/api/v1/webhooks/crm/custom"),
+                "bare": (*bare, "/webhook"),
+                "usual": (*usual, "/webhook"),
             }
+            for pid, _, _ in servers.values():
+                pin(pid, cores.server)
+            for name in ("rabbitmq", "postgres"):
+                pin(_pid(house, name), cores.others)
             for number in range(_ROUNDS):
-                for name, (port, where) in ports.items():
-                    requests = list(_requests(port, where, count if name != "usual" else count // 4, f"{name}{number}"))
-                    rounds[name].append(uvloop.run(load.run(port, requests)))
+                for name, (pid, port, path) in servers.items():
+                    requests = list(_requests(port, path, count if name != "usual" else count // 4, f"{name}{number}"))
+                    rounds[name].append(_round(house, cores, pid, port, requests))
         return IngestFigures(*(_median(rounds[name]) for name in ("hub", "bare", "usual")))
 
 
-def _median(loads: list[load.Load]) -> load.Load:
-    return sorted(loads, key=lambda each: each.rate)[len(loads) // 2]
+def _round(house: House, cores: Cores, server: int, port: int, requests: list[bytes]) -> Round:
+    processes = {
+        "server": server,
+        "client": os.getpid(),
+        "broker": _pid(house, "rabbitmq"),
+        "database": _pid(house, "postgres"),
+    }
+    meter = Meter(cores, processes)
+    found = uvloop.run(load.run(port, requests))
+    return Round(found, meter.stop())
+
+
+def _pid(house: House, name: str) -> int:
+    pid = house.hub.pid(name)
+    assert pid
+    return pid
+
+
+def _median(rounds: list[Round]) -> Round:
+    return sorted(rounds, key=lambda each: each.load.rate)[len(rounds) // 2]
 
 
 def _requests(port: int, path: str, count: int, label: str) -> Iterator[bytes]:
@@ -86,13 +123,13 @@ def _requests(port: int, path: str, count: int, label: str) -> Iterator[bytes]:
 
 
 @contextmanager
-def _peer(script: str, *arguments: str) -> Iterator[int]:
+def _peer(script: str, *arguments: str) -> Iterator[tuple[int, int]]:
+    """(process id, port) of another server, while it runs."""
     port = free_port()
     process = subprocess.Popen([sys.executable, _PEERS / script, str(port), *arguments])
     try:
-        os.sched_setaffinity(process.pid, {0})
         _wait_for(lambda: _listens(port))
-        yield port
+        yield process.pid, port
     finally:
         process.terminate()
         process.wait()

@@ -57,8 +57,9 @@ def markdown(rows: Iterable[Row]) -> str:
 _NOTES = (
     "* *bus*: a RabbitMQ quorum queue with publisher confirms, one process; the hub sends batches of CloudEvents,",
     "  FastStream one message an event.",
-    "* *signed webhooks*: one gateway process on one core, 64 connections, client and broker on the other core; the",
-    "  hub checks the signature and answers when RabbitMQ has confirmed the event. Median of three rounds in turn.",
+    "* *signed webhooks*: one server process on one core, 64 connections; client, broker and database are pinned to",
+    "  the other core, alike for all servers. The hub checks the signature and answers when RabbitMQ has confirmed the",
+    "  event. Median of five rounds in turn. *stolen* is what others did on the server's core meanwhile.",
     "* *import*: one request with NDJSON, until the last audit entry is written; all five services run and consume.",
     "  The yardsticks write the same rows into the same PostgreSQL, 500 a statement and commit: a table with its key",
     "  and unique external id, once with indexes on e-mail and phone (nothing can be matched without), once without.",
