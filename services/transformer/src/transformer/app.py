@@ -12,7 +12,7 @@ from hub.bus.protocol import ConsumerOptions
 from hub.contracts.topology import TRANSFORMER
 from hub.runtime import Service
 from hub.store.outbox import Outbox
-from hub.store.pool import open_pool
+from hub.store.pool import DATABASE_AWAY, open_pool
 from transformer.adapters import queries
 from transformer.adapters.directory import Directory
 from transformer.handlers import Transformer
@@ -52,5 +52,5 @@ async def _purge(pool: asyncpg.Pool, days: int) -> None:
         try:
             while (await pool.execute(queries.FORGET_HANDLED, timedelta(days=days))) != "DELETE 0":
                 pass
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DATABASE_AWAY as error:
             _log.warning("transformer.purge_waits", error=str(error))

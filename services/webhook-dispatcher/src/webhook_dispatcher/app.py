@@ -11,12 +11,12 @@ from hub.bus import open_bus
 from hub.bus.protocol import ConsumerOptions
 from hub.egress import EgressPolicy, open_session
 from hub.runtime import Service
-from hub.store.pool import open_pool
+from hub.store.pool import DATABASE_AWAY, open_pool
 from hub.vault import Keyring, Vault
 from webhook_dispatcher.adapters.deliveries import PostgresDeliveries
 from webhook_dispatcher.adapters.secrets import VaultSecrets
 from webhook_dispatcher.adapters.sender import HttpSender
-from webhook_dispatcher.dispatching import AWAY, Dispatcher, Limits
+from webhook_dispatcher.dispatching import Dispatcher, Limits
 from webhook_dispatcher.handlers import HANDLERS, Desk
 from webhook_dispatcher.results import Results
 from webhook_dispatcher.settings import DispatcherSettings
@@ -83,6 +83,6 @@ async def _purge(deliveries: PostgresDeliveries, older_than: timedelta) -> None:
         try:
             gone = await deliveries.purge(older_than)
             _log.info("webhooks.purged", rows=gone)
-        except AWAY as error:
+        except DATABASE_AWAY as error:
             _log.warning("webhooks.purge_failed", error=repr(error))
         await asyncio.sleep(_PURGE_EVERY)

@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-import asyncpg
 import structlog
 
+from hub.store.pool import DATABASE_AWAY
 from hub.telemetry.metrics import WEBHOOK_ATTEMPTS, WEBHOOK_IN_HAND, WEBHOOK_SECONDS
 from webhook_dispatcher.domain.delivery import Answer, Delivery, Result, State
 from webhook_dispatcher.domain.schedule import judge
@@ -17,7 +17,6 @@ from webhook_dispatcher.lanes import Lane, Lanes
 from webhook_dispatcher.results import Results
 
 _log = structlog.get_logger()
-AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 
 
 class Deliveries(Protocol):
@@ -77,7 +76,7 @@ class Dispatcher:
                 if await self._claim_some():
                     pause = self._limits.poll
                     continue
-            except AWAY as error:
+            except DATABASE_AWAY as error:
                 _log.warning("webhooks.claiming_waits", error=repr(error), seconds=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 15.0)
@@ -91,7 +90,7 @@ class Dispatcher:
         self._finishing = True
         await asyncio.gather(*self._sends, return_exceptions=True)
         self._untried += self._lanes.empty()
-        with suppress(*AWAY):  # claims run out by themselves
+        with suppress(*DATABASE_AWAY):  # claims run out by themselves
             await self._give_back()
         await self._results.flush()
 

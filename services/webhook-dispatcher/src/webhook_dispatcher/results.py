@@ -4,16 +4,15 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-import asyncpg
 import structlog
 
+from hub.store.pool import DATABASE_AWAY
 from hub.telemetry.metrics import WEBHOOK_ATTEMPTS
 from webhook_dispatcher.domain.delivery import Result
 
 _log = structlog.get_logger()
 _LINGER_SECONDS = 0.01
 _MOST_ROWS = 500
-_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 
 
 class Ledger(Protocol):
@@ -45,7 +44,7 @@ class Results:
             try:
                 await self._write()
                 pause = 0.5
-            except _AWAY as error:
+            except DATABASE_AWAY as error:
                 _log.warning("webhooks.results_wait", results=len(self._unwritten), error=repr(error), seconds=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 15.0)
@@ -54,7 +53,7 @@ class Results:
         """Write what is left; what cannot be written is delivered again once its claim runs out."""
         try:
             await self._write()
-        except _AWAY as error:
+        except DATABASE_AWAY as error:
             _log.warning("webhooks.results_lost", results=len(self._unwritten), error=repr(error))
 
     async def _write(self) -> None:

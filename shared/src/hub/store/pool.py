@@ -5,6 +5,9 @@ from typing import Any
 import asyncpg
 import orjson
 
+# What a statement raises while the database is away. InternalClientError: the server was killed in mid-answer.
+DATABASE_AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy  # what a statement can be run on
 
 
