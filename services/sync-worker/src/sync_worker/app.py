@@ -6,6 +6,7 @@ from aiohttp import web
 
 from hub.bus import open_bus
 from hub.bus.protocol import ConsumerOptions
+from hub.contracts.events import CONNECTION_CONNECTED
 from hub.contracts.topology import SYNC_WORKER
 from hub.runtime import Service
 from hub.store.outbox import Outbox
@@ -42,7 +43,9 @@ async def build(service: Service, settings: SyncWorkerSettings) -> web.Applicati
     service.background(outbox.relay(bus), "outbox relay")
     service.background(lanes.poll(), "poll for due work")
     handler = partial(handle, Parts(targets, lanes, causes))
-    subscription = await bus.consume(SYNC_WORKER, handler, ConsumerOptions())
+    # A connection made after an account was passed over finds the leads of those events stored, and seeds them all.
+    options = ConsumerOptions(interested=targets.connected, always_decoded=(CONNECTION_CONNECTED,))
+    subscription = await bus.consume(SYNC_WORKER, handler, options)
     service.resources.push_async_callback(subscription.stop)
 
     async def database_answers() -> bool:

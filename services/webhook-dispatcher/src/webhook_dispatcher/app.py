@@ -64,7 +64,8 @@ async def build(service: Service, settings: DispatcherSettings) -> None:
     service.checks.update(database=database, bus=bus.healthy)
     desk = Desk(deliveries, dispatcher.wake)
     for queue, handler in HANDLERS.items():
-        subscription = await bus.consume(queue, partial(handler, desk), ConsumerOptions(concurrency=2))
+        options = ConsumerOptions(concurrency=2, interested=deliveries.subscribed)
+        subscription = await bus.consume(queue, partial(handler, desk), options)
         service.resources.push_async_callback(subscription.stop)
 
 

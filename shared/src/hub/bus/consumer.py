@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from time import perf_counter
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from hub.bus.brake import Brake, BrakeSettings
 from hub.bus.protocol import BatchHandler, ConsumerOptions
 from hub.bus.running import Runner
 from hub.bus.settlement import Delivery, Settlement, apart, settle
+from hub.bus.sieve import Sieve
 from hub.contracts.cloudevents import Event
 from hub.contracts.errors import HubError, Outcome
 from hub.contracts.topology import Queue
@@ -41,6 +42,7 @@ class Consumer:
         self._arrived = asyncio.Event()
         self._inbox: deque[Delivery] = deque()
         self._runner = Runner(queue.name, handler, self._stopping)
+        self._sieve = Sieve(queue.name, options, self._runner)
         self._brake, self._brake_settings = Brake(brake), brake
         self._probing = asyncio.Lock()
         metrics.BRAKED.labels(queue.name).set(0)
@@ -55,6 +57,7 @@ class Consumer:
     def receive(self, delivery: Delivery) -> None:
         """A message has arrived."""
         self.in_hand += 1
+        delivery.wanted = self._options.interested is None
         self._inbox.append(delivery)
         self._arrived.set()
 
@@ -82,14 +85,32 @@ class Consumer:
                 await self._next_batch()
 
     async def _next_batch(self) -> None:
-        while not self._inbox and not self._stopping.is_set():
-            self._arrived.clear()
-            await self._arrived.wait()
-        if self._stopping.is_set():
-            return
-        batch = self._take()
+        while not self._stopping.is_set():
+            if self._inbox and self._inbox[0].wanted:
+                batch = self._take()
+                await self._settling(batch, self._handle(batch))
+                return
+            if self._inbox:
+                await self._sift()
+            else:
+                self._arrived.clear()
+                await self._arrived.wait()
+
+    async def _sift(self) -> None:
+        """Let go of what nobody here wants, of all that waits; what is left is wanted, unless we were stopped."""
+        started = perf_counter()
+        await self._sieve.judge(self._inbox)
+        unwanted = [each for each in self._inbox if each.passed_over]
+        if unwanted:
+            kept = [each for each in self._inbox if not each.passed_over]
+            self._inbox.clear()
+            self._inbox.extend(kept)
+            settlement = Settlement(unwanted, done=sum(each.passed_over for each in unwanted))
+            await self._settling(unwanted, self._settle(settlement, started))
+
+    async def _settling(self, batch: Sequence[Delivery], work: Coroutine[None, None, None]) -> None:
         try:
-            await self._handle(batch)
+            await work
         except HubError as error:
             _log.warning("bus.settling_failed", queue=self._queue.name, messages=len(batch), error=error.message)
         except Exception:  # noqa: BLE001 - a worker that ends would stop consuming without a word
@@ -100,10 +121,10 @@ class Consumer:
             self.in_hand -= len(batch)
 
     def _take(self) -> list[Delivery]:
-        """The message that waited longest, and those behind it that fit in the same batch."""
+        """The message that waited longest, and those behind it that are wanted too and fit in the same batch."""
         batch = [self._inbox.popleft()]
         events = len(batch[0].events())
-        while self._inbox:
+        while self._inbox and self._inbox[0].wanted:
             events += len(self._inbox[0].events())
             if events > self._options.max_events:
                 break
@@ -121,7 +142,9 @@ class Consumer:
         if outcomes is None:
             await self._backend.give_back(batch)
             return
-        settlement = settle(batch, outcomes, self._queue)
+        await self._settle(settle(batch, outcomes, self._queue), started)
+
+    async def _settle(self, settlement: Settlement, started: float) -> None:
         await self._backend.settle(settlement)
         self._account(settlement, perf_counter() - started)
 

@@ -1,6 +1,6 @@
 """What a transport promises. One behaviour suite (``shared/tests/integration/bus/``) holds both to it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,11 +16,23 @@ BatchHandler = Callable[[Sequence[Event]], Awaitable[Mapping[str, Outcome]]]
 
 @dataclass(frozen=True, slots=True)
 class ConsumerOptions:
-    """How much a consumer takes in hand."""
+    """How much a consumer takes in hand, and what it passes over.
+
+    ``interested`` is asked with accounts, and answers with those whose events the handler has something to do for. A
+    message of other accounts only is then done without being decoded. It is asked after the message came, and anew
+    for every message: whoever becomes interested after the answer finds what the events tell of in the database,
+    committed before they were published, and must look there. It may be asked of more accounts than a message has,
+    never of fewer. When it raises as an absent dependency does, the messages are held like a handler's batch; after
+    any other error they are decoded and handled.
+
+    Messages in which a type of ``always_decoded`` occurs go to the handler whatever their account.
+    """
 
     max_events: int = 500
     concurrency: int = 1
     prefetch_messages: int = 32
+    interested: Callable[[Collection[int]], Awaitable[Collection[int]]] | None = None
+    always_decoded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

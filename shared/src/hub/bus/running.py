@@ -1,7 +1,8 @@
 """Run a handler over a batch: hold it while a dependency is away, find the event to blame otherwise."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
 import structlog
 
@@ -13,6 +14,7 @@ from hub.contracts.cloudevents import Event
 from hub.contracts.errors import Outcome
 
 _log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 
 class Runner:
@@ -25,14 +27,24 @@ class Runner:
         """Outcomes by event id. None when the consumer was stopped while the batch was held: nothing is settled."""
         if not events:
             return {}
+        try:
+            return await self.hold(lambda: self._handler(events), events=len(events))
+        except Exception as error:  # noqa: BLE001 - the handler's bugs must cost only the events they hit
+            return await self._isolate(events, error)
+
+    async def hold(self, work: Callable[[], Awaitable[T]], **about: int) -> T | None:
+        """What the work returns, once what it needs is there. None when the consumer was stopped before that.
+
+        Raises what no waiting mends.
+        """
         for pause in pauses():
             try:
-                return await self._handler(events)
-            except Exception as error:  # noqa: BLE001 - the handler's bugs must cost only the events they hit
+                return await work()
+            except Exception as error:
                 if not is_passing(error):
-                    return await self._isolate(events, error)
+                    raise
                 metrics.HELD.labels(self._queue).inc()
-                _log.warning("bus.batch_held", queue=self._queue, events=len(events), pause=pause, error=repr(error))
+                _log.warning("bus.batch_held", queue=self._queue, **about, pause=pause, error=repr(error))
             if await self._stopped_within(pause):
                 return None
         raise AssertionError("pauses never end")

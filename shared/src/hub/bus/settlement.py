@@ -23,6 +23,8 @@ class Delivery:
     attempt: int = 0
     crashes: int = 0  # deliveries that ended without a word: their consumer died
     fault: str | None = None  # why the body cannot be read
+    wanted: bool = False  # known to be for the handler
+    passed_over: int = 0  # events in it, when it is known to be for nobody here
     _events: list[Event] | None = None
 
     def events(self) -> list[Event]:

@@ -1,13 +1,22 @@
 """Subscriptions and deliveries in PostgreSQL."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 import asyncpg
 
 from hub.contracts.ids import new_id
-from webhook_dispatcher.adapters.queries import CLAIM, LETTERS, PURGE, RELEASE, SCHEDULE, SETTLE, SUBSCRIBERS
+from webhook_dispatcher.adapters.queries import (
+    CLAIM,
+    LETTERS,
+    PURGE,
+    RELEASE,
+    SCHEDULE,
+    SETTLE,
+    SUBSCRIBED,
+    SUBSCRIBERS,
+)
 from webhook_dispatcher.domain.delivery import Delivery, Payload, Result, Subscriber
 
 _PURGE_ROWS = 5000
@@ -19,6 +28,10 @@ class PostgresDeliveries:
     def __init__(self, pool: asyncpg.Pool, lease_seconds: float) -> None:
         self._pool = pool
         self._lease = timedelta(seconds=lease_seconds)
+
+    async def subscribed(self, accounts: Collection[int]) -> set[int]:
+        """Those of the accounts that have an active subscription."""
+        return {row["account_id"] for row in await self._pool.fetch(SUBSCRIBED, list(accounts))}
 
     async def subscribers(self, accounts: Sequence[int]) -> list[Subscriber]:
         """The active subscriptions of some accounts."""

@@ -4,6 +4,10 @@
 SUBSCRIBERS = """
 SELECT account_id, id, events FROM webhooks.subscription WHERE account_id = ANY($1::bigint[]) AND status = 'active'"""
 
+# Accounts in which anybody subscribes to anything.
+SUBSCRIBED = """
+SELECT DISTINCT account_id FROM webhooks.subscription WHERE account_id = ANY($1::bigint[]) AND status = 'active'"""
+
 # A batch's bodies, once each, and a delivery for each subscriber. An event that was heard before meets both keys; its
 # body is young again then, so that it is kept as long as the newest delivery of it.
 SCHEDULE = """
