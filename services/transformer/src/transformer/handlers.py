@@ -18,10 +18,9 @@ from transformer.adapters import queries, tables
 from transformer.adapters.directory import Directory
 from transformer.adapters.ids import LeadIds
 from transformer.adapters.reading import load
-from transformer.adapters.writing import write
+from transformer.adapters.writing import Writes, prepare, write
 from transformer.domain.decide import Decider, Known
 from transformer.domain.incoming import Context, Incoming, Rejected, Translate
-from transformer.domain.plan import Plan
 from transformer.domain.translate import crm_record_received, enrollment_received, lead_received, lead_synced
 from transformer.domain.turns import Overtaken, Turns, about
 
@@ -43,9 +42,9 @@ HANDLERS: dict[str, Translate] = {
 
 
 class Decided(NamedTuple):
-    """A plan, its events as messages, and what it rests on."""
+    """A plan made ready, its events as messages, and what it rests on."""
 
-    plan: Plan
+    writes: Writes
     messages: list[tuple[str, bytes]]
     rests_on: frozenset[str]
 
@@ -112,14 +111,15 @@ class Transformer:
         writes = [item for item in fresh if isinstance(item, Incoming)]
         known = await load(connection, writes) if writes else Known()
         ids = await self._ids.reserve(connection, len(writes))
-        decided = await self._think(len(batch), _decided, fresh, writes, known, ids)
+        copy = await self._may_copy(connection)
+        decided = await self._think(len(batch), _decided, fresh, writes, known, ids, copy)
         self._ids.give_back(ids)
         return decided
 
     async def _write(self, connection: Connection, decided: Decided) -> list[StoredBatch]:
-        if not decided.plan.inbox:
+        if not decided.writes.plan.inbox:
             return []
-        await write(connection, decided.plan, copy=await self._may_copy(connection))
+        await write(connection, decided.writes)
         return await self._outbox.add_packed(connection, decided.messages)
 
     async def _think(self, size: int, work: Callable[[*Ts], T], *arguments: *Ts) -> T:
@@ -143,10 +143,10 @@ class Transformer:
     _copies: bool | None = None
 
 
-def _decided(fresh: Batch, writes: list[Incoming], known: Known, ids: list[int]) -> Decided:
+def _decided(fresh: Batch, writes: list[Incoming], known: Known, ids: list[int], copy: bool) -> Decided:
     rests_on = about(writes, known)  # before deciding, which adds the batch's own leads
     plan = Decider(known, ids.pop, datetime.now(UTC)).decide(fresh)
-    return Decided(plan, pack(plan.events), rests_on)
+    return Decided(prepare(plan, copy=copy), pack(plan.events), rests_on)
 
 
 def translate(events: Sequence[Event], context: Context) -> tuple[Batch, dict[str, Outcome]]:

@@ -6,13 +6,17 @@ undoes the whole transaction.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 from hub.store.pool import Connection
+from transformer.adapters.copying import copy_lines
 
 _COPY_FROM_ROWS = 50  # below, COPY's extra round trips cost more than they save
 
 MAY_COPY = "SELECT rolbypassrls OR rolsuper FROM pg_roles WHERE rolname = current_user"
+
+Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,31 @@ class Table:
         """One statement for any number of rows."""
         arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(self.columns.values(), 1))
         return f"INSERT INTO leads.{self.name} ({', '.join(self.columns)}) SELECT * FROM unnest({arrays})"  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """Rows for a table, and, where they go by COPY, what is sent."""
+
+    table: Table
+    rows: Sequence[Row]
+    copied: bytes | None
+
+
+def addition(table: Table, rows: Sequence[Row], *, copy: bool) -> Addition:
+    """Make rows ready. ``copy`` says whether this role may COPY (see MAY_COPY)."""
+    many = copy and len(rows) >= _COPY_FROM_ROWS
+    return Addition(table, rows, copy_lines(table.columns.values(), rows) if many else None)
+
+
+async def append(connection: Connection, new: Addition) -> None:
+    """Add rows."""
+    if new.copied is not None:
+        columns = tuple(new.table.columns)
+        source = BytesIO(new.copied)
+        await connection.copy_to_table(new.table.name, source=source, schema_name="leads", columns=columns)
+    elif new.rows:
+        await connection.execute(new.table.insert(), *zip(*new.rows, strict=True))
 
 
 LEAD = Table(
@@ -85,15 +114,3 @@ ISSUE = Table(
         "external_id": "text",
     },
 )
-
-
-async def append(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]], *, copy: bool) -> None:
-    """Add rows. ``copy`` says whether this role may COPY (see MAY_COPY)."""
-    if not rows:
-        return
-    if copy and len(rows) >= _COPY_FROM_ROWS:
-        await connection.copy_records_to_table(
-            table.name, schema_name="leads", columns=tuple(table.columns), records=rows
-        )
-    else:
-        await connection.execute(table.insert(), *zip(*rows, strict=True))

@@ -1,26 +1,49 @@
 """A plan, enacted: one statement per table."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hub.leads.clocks import pack
 from hub.store.pool import Connection
 from transformer.adapters import queries, tables
+from transformer.adapters.tables import Addition, Row, Table, addition, append
 from transformer.domain.plan import LeadState, Plan
 
 
-async def write(connection: Connection, plan: Plan, *, copy: bool) -> None:
-    """Enact everything but the events (the outbox takes those) within the caller's transaction."""
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """A plan, made ready to be sent: nothing is left to compute while others wait for their turn."""
+
+    plan: Plan
+    additions: list[Addition]
+    changed: list[Row]
+
+
+def prepare(plan: Plan, *, copy: bool) -> Writes:
+    """The rows of a plan. ``copy`` says whether this role may COPY."""
     leads = plan.leads.values()
-    await tables.append(connection, tables.LEAD, [_lead_row(lead) for lead in leads if lead.is_new], copy=copy)
-    if changed := [_lead_row(lead) for lead in leads if not lead.is_new]:
-        await connection.execute(queries.UPDATE_LEADS, *zip(*changed, strict=True))
-    await tables.append(connection, tables.HISTORY, plan.history, copy=copy)
-    await tables.append(connection, tables.LINK, [(*key, *link) for key, link in plan.new_links.items()], copy=copy)
+    rows: list[tuple[Table, Sequence[Row]]] = [
+        (tables.LEAD, [_lead_row(lead) for lead in leads if lead.is_new]),
+        (tables.HISTORY, plan.history),
+        (tables.LINK, [(*key, *link) for key, link in plan.new_links.items()]),
+        (tables.INBOX, plan.inbox),
+        (tables.ISSUE, plan.issues),
+    ]
+    additions = [addition(table, some, copy=copy) for table, some in rows]
+    return Writes(plan, additions, [_lead_row(lead) for lead in leads if not lead.is_new])
+
+
+async def write(connection: Connection, writes: Writes) -> None:
+    """Enact everything but the events (the outbox takes those) within the caller's transaction."""
+    plan = writes.plan
+    for new in writes.additions:
+        await append(connection, new)
+    if writes.changed:
+        await connection.execute(queries.UPDATE_LEADS, *zip(*writes.changed, strict=True))
     if plan.links:
         links = [(*key, *link) for key, link in plan.links.items()]
         await connection.execute(queries.UPSERT_LINKS, *zip(*links, strict=True))
-    await tables.append(connection, tables.INBOX, plan.inbox, copy=copy)
-    await tables.append(connection, tables.ISSUE, plan.issues, copy=copy)
     await _progress(connection, plan)
     await _enrollments(connection, plan)
 
