@@ -34,7 +34,7 @@ async def build(service: Service, settings: TransformerSettings) -> web.Applicat
     transformer = Transformer(pool, outbox, Directory(pool))
     service.background(outbox.relay(bus), "outbox relay")
     service.background(_purge(pool, settings.inbox_days), "inbox purge")
-    options = ConsumerOptions(concurrency=settings.batches_in_hand)
+    options = ConsumerOptions(concurrency=settings.batches_in_hand, prefetch_messages=2 * settings.batches_in_hand)
     subscription = await bus.consume(TRANSFORMER, transformer.handle, options)
     service.resources.push_async_callback(subscription.stop)
     service.checks["database"] = lambda: _answers(pool)
