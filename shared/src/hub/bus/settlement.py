@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hub.contracts.cloudevents import Event, MalformedMessage, decode_batch, encode_batch
+from hub.contracts.cloudevents import Event, Unreadable, encode_batch, read_batch
 from hub.contracts.errors import Fate, Outcome
 from hub.contracts.ids import new_id
 from hub.contracts.topology import Queue
@@ -22,18 +22,15 @@ class Delivery:
     tag: Any
     attempt: int = 0
     crashes: int = 0  # deliveries that ended without a word: their consumer died
-    fault: str | None = None  # why the body cannot be read
+    unreadable: list[Unreadable] = field(default_factory=list)  # what in the body is no event
     wanted: bool = False  # known to be for the handler
     passed_over: int = 0  # events in it, when it is known to be for nobody here
     _events: list[Event] | None = None
 
     def events(self) -> list[Event]:
-        """The events, decoded once; none when the body cannot be read (then ``fault`` says why)."""
+        """The events, decoded once; what is none stands in ``unreadable`` then."""
         if self._events is None:
-            try:
-                self._events = decode_batch(self.body)
-            except MalformedMessage as error:
-                self._events, self.fault = [], f"unreadable: {error}"
+            self._events, self.unreadable = read_batch(self.body)
         return self._events
 
 
@@ -68,8 +65,7 @@ def settle(deliveries: Sequence[Delivery], outcomes: Mapping[str, Outcome], queu
     settlement = Settlement(deliveries)
     for delivery in deliveries:
         events = delivery.events()
-        if delivery.fault:
-            settlement.dead.append(Letter(new_id(), delivery.body, delivery.attempt, delivery.fault, delivery.tag))
+        settlement.dead += _unreadable(delivery)
         if not outcomes:
             settlement.done += len(events)
             continue
@@ -80,6 +76,13 @@ def settle(deliveries: Sequence[Delivery], outcomes: Mapping[str, Outcome], queu
             else:
                 _file(settlement, delivery, event, outcome, queue.delivery_limit)
     return settlement
+
+
+def _unreadable(delivery: Delivery) -> list[Letter]:
+    return [
+        Letter(new_id(), part.body, delivery.attempt, f"unreadable: {part.reason}", delivery.tag)
+        for part in delivery.unreadable
+    ]
 
 
 def _file(settlement: Settlement, delivery: Delivery, event: Event, outcome: Outcome, limit: int) -> None:
@@ -98,4 +101,4 @@ def apart(deliveries: Sequence[Delivery]) -> Settlement:
         for each in deliveries
         for event in each.events()
     ]
-    return Settlement(deliveries, again=letters)
+    return Settlement(deliveries, again=letters, dead=[letter for each in deliveries for letter in _unreadable(each)])

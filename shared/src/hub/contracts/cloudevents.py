@@ -4,9 +4,10 @@ A message body is a JSON array of events (``application/cloudevents-batch+json``
 Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md (section 4, batch).
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -16,11 +17,19 @@ CONTENT_TYPE = "application/cloudevents-batch+json"
 MAX_BATCH_EVENTS = 500
 MAX_BATCH_BYTES = 1_000_000
 MAX_EVENT_BYTES = 256_000
+MAX_ID_BYTES = 255  # AMQP's longest message id, and short enough for any index
 _REQUIRED = ("id", "source", "specversion", "type", "accountid")
 
 
 class MalformedMessage(Exception):
     """The message body is not a CloudEvents batch; nothing in it can be handled."""
+
+
+class Unreadable(NamedTuple):
+    """A part of a message that is no event of ours, as a message of its own, and why."""
+
+    body: bytes
+    reason: str
 
 
 @dataclass(slots=True)  # not frozen: that makes each one three times as dear, and a batch has five hundred
@@ -86,7 +95,48 @@ def decode_batch(body: bytes) -> list[Event]:
         raise MalformedMessage(f"not JSON: {error}") from error
     if not isinstance(rows, list):
         rows = [rows]  # structured mode, one event: what an internal system may publish
-    return [_event(row) for row in rows]
+    events = [_event(row) for row in rows]
+    if _NUL in body:
+        for event in events:
+            _refuse_nul(event)
+    return events
+
+
+def read_batch(body: bytes) -> tuple[list[Event], list[Unreadable]]:
+    """Like ``decode_batch``, but what is not an event of ours costs only itself: (events, the rest and why).
+
+    A body that is no JSON at all, or that has more entries than a batch may have, is unreadable as a whole.
+    """
+    try:
+        return decode_batch(body), []
+    except MalformedMessage as error:
+        whole = [Unreadable(body, str(error))]
+    try:
+        rows = json.loads(body)  # reads lone surrogates and enormous numbers, so that only their event is refused
+    except (ValueError, RecursionError):
+        return [], whole
+    if not isinstance(rows, list) or not 1 < len(rows) <= MAX_BATCH_EVENTS:
+        return [], whole
+    events: list[Event] = []
+    unreadable: list[Unreadable] = []
+    for row in rows:
+        alone = json.dumps([row]).encode()
+        try:
+            events += decode_batch(alone)
+        except MalformedMessage as error:
+            unreadable.append(Unreadable(alone, str(error)))
+    return events, unreadable
+
+
+_SURELY_SHORT = MAX_ID_BYTES // 4  # characters; UTF-8 takes at most four bytes for each
+_TRACE_LENGTH = 55  # https://www.w3.org/TR/trace-context/#traceparent-header-field-values, version 00
+_NUL = b"\\u0000"  # the only way to write one in JSON
+
+
+def _refuse_nul(event: Event) -> None:
+    for text in (event.id, event.type, event.source, event.subject, event.causation_id, event.traceparent):
+        if text and "\x00" in text:
+            raise MalformedMessage("an attribute contains NUL")
 
 
 def _event(row: Any) -> Event:
@@ -102,6 +152,10 @@ def _event(row: Any) -> Event:
         account_id = _ACCOUNTS.get(account) or _account(account)
     except TypeError:
         raise MalformedMessage("accountid is not a number") from None
+    if event_id.__class__ is not str:
+        event_id = str(event_id)
+    if len(event_id) > _SURELY_SHORT and len(event_id.encode()) > MAX_ID_BYTES:
+        raise MalformedMessage("the id is too long")
     # An optional attribute that is not text counts as absent: internal systems publish too.
     data, subject, time, cause, trace = get("data"), get("subject"), get("time"), get("causationid"), get("traceparent")
     return Event(
@@ -110,10 +164,10 @@ def _event(row: Any) -> Event:
         subject=subject if subject.__class__ is str else "",
         data=data if data.__class__ is dict else {},
         source=source if source.__class__ is str else str(source),
-        id=event_id if event_id.__class__ is str else str(event_id),
+        id=event_id,
         time=time if time and time.__class__ is str else now_text(),
         causation_id=cause if cause.__class__ is str else None,
-        traceparent=trace if trace.__class__ is str else None,
+        traceparent=trace if trace.__class__ is str and len(trace) == _TRACE_LENGTH else None,
     )
 
 

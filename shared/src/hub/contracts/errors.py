@@ -96,12 +96,19 @@ class Outcome:
 
 def retry(reason: str) -> Outcome:
     """The event goes back to its own queue, alone, until the delivery limit."""
-    return Outcome(Fate.RETRY, reason)
+    return Outcome(Fate.RETRY, _kept(reason))
 
 
 def dead(reason: str) -> Outcome:
     """The event goes to the dead letters, where it is kept until somebody re-drives it."""
-    return Outcome(Fate.DEAD, reason)
+    return Outcome(Fate.DEAD, _kept(reason))
+
+
+_LONGEST_REASON = 500  # characters: a reason travels in a message header, and must fit in one frame
+
+
+def _kept(reason: str) -> str:
+    return reason[:_LONGEST_REASON].replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 def envelope(error: HubError, retry_after_at: str | None = None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 
 from hub.bus.brake import BrakeSettings
 from hub.bus.protocol import ConsumerOptions
-from hub.contracts.cloudevents import Event, decode_batch
+from hub.contracts.cloudevents import Event, decode_batch, encode_batch
 from hub.contracts.errors import Conflict, Outcome, Unavailable, dead, retry
 from hub.testing.buses import Lab, Recorder, depth_becomes, eventually, make_events
 
@@ -200,3 +200,23 @@ async def test_a_braked_consumer_stops_at_once(lab: Lab) -> None:
     await bus.publish_many(make_events(queue, 10))
     await eventually(lambda: subscription.braked)
     await asyncio.wait_for(subscription.stop(), 5)
+
+
+async def test_what_no_letter_could_carry_holds_up_nobody(lab: Lab) -> None:
+    queue = lab.queue()
+    recorder = Recorder(lambda event: dead("y" * 300_000 + "\x00") if event.data["n"] == 0 else None)
+    bus = await lab.open(queue)
+    await bus.consume(queue, recorder, ConsumerOptions())
+    kind = queue.binds[0]
+    # No message id and no index entry can be so long, and PostgreSQL knows no NUL.
+    for hostile in ("x" * 100_000, "a\x00b"):
+        await bus.publish_batch(kind, encode_batch([Event(kind, 1, "s", {"n": 1}, "t", id=hostile)]))
+    first, *others = make_events(queue, 20)
+    await bus.publish_batch(kind, encode_batch([first, *others[:10]]).replace(b"[", b"[7,", 1))
+    await bus.publish_many(others[10:])
+    await recorder.finishes(19)
+    await depth_becomes(bus, queue.dead, 4)
+    assert await bus.depth(queue.name) == 0
+    letters = await bus.dead_letters(queue)
+    assert sum(letter.reason.startswith("unreadable: ") for letter in letters) == 3
+    assert [letter.reason[:3] for letter in letters if letter.id == first.id] == ["yyy"]

@@ -61,3 +61,16 @@ def test_apart_makes_a_message_of_every_event() -> None:
         ("2", 1, "tag"),
     ]
     assert settlement.dead == []
+
+
+def test_what_cannot_be_read_is_kept_even_when_a_message_is_taken_apart() -> None:
+    body = b"[5," + encode_batch([_event(1), _event(2)])[1:]
+    settlement = apart([Delivery(body, "tag")])
+    assert [letter.id for letter in settlement.again] == ["1", "2"]
+    assert [(letter.body, letter.origin) for letter in settlement.dead] == [(b"[5]", "tag")]
+
+
+def test_a_reason_fits_in_a_message_header() -> None:
+    for outcome in (dead("x" * 1_000_000), retry("\N{GRINNING FACE}" * 1_000_000), dead("a\x00\ud800")):
+        assert len(outcome.reason.encode()) <= 2_000
+        assert "\x00" not in outcome.reason
