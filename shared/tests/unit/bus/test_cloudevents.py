@@ -100,7 +100,7 @@ def _good(number: int) -> Event:
         encode_event(Event("t.v1", 1, "s", {"n": 0}, "test")).replace(b'{"n":0}', b'{"n":1e400}'),
         encode_event(Event("t.v1", 1, "s", {}, "test")).replace(b'"accountid":"1"', b'"accountid":"-1"'),
     ],
-    ids="number list attributes long-id id-in-bytes NUL-id NUL surrogate 1e400 account".split(),
+    ids=["number", "list", "attributes", "long id", "wide id", "NUL id", "NUL", "surrogate", "1e400", "account"],
 )
 def test_what_is_no_event_costs_only_itself(bad: bytes) -> None:
     events, unreadable = read_batch(join_batch([encode_event(_good(1)), bad, encode_event(_good(2))]))
