@@ -17,6 +17,10 @@ from hub.telemetry.logs import configure_logging
 from hub.telemetry.metrics import BUILD
 
 Check = Callable[[], Awaitable[bool]]
+Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Front = Callable[[Serve], Serve]
+# An application may put something in front of its router: it gets the application's own handler, and returns another.
+FRONT: web.AppKey[Front] = web.AppKey("front")
 _log = structlog.get_logger()
 
 
@@ -51,6 +55,10 @@ async def serving(app: web.Application, host: str, port: int, *, stop_seconds: f
     """Serve an application; yields the port it got. On exit, requests in hand are finished first."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=stop_seconds, handle_signals=False)
     await runner.setup()
+    if FRONT in app:
+        server = runner.server
+        assert server is not None
+        server.request_handler = app[FRONT](server.request_handler)  # type: ignore[assignment]
     try:
         site = web.TCPSite(runner, host, port, backlog=1024)
         await site.start()

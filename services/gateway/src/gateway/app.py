@@ -28,6 +28,7 @@ from gateway.handlers.pages import CSP_DOCS, CSP_STRICT, files, serve_file
 from gateway.routes import ROUTES
 from gateway.settings import GatewaySettings
 from gateway.web.bodies import UPLOADS, Uploads
+from gateway.web.express import Address, express
 from gateway.web.guard import Endpoint, guarded, nowhere
 from gateway.web.openapi import build_openapi
 from gateway.web.routing import endpoints
@@ -36,7 +37,7 @@ from hub.bus.protocol import Publisher
 from hub.bus.publisher import PublishLimits
 from hub.contracts.connector import WebhookParser
 from hub.registry import CONNECTORS
-from hub.runtime import Service
+from hub.runtime import FRONT, Service
 from hub.store.pool import open_pool
 from hub.telemetry.metrics import HTTP
 from hub.vault import Keyring, Vault
@@ -131,13 +132,17 @@ def make_app(gateway: Gateway) -> web.Application:
     """The application over its parts."""
     app = web.Application(client_max_size=_LARGEST_BODY)
 
-    def add(method: str, path: str, name: str, handler: Endpoint) -> None:
-        log_requests = gateway.settings.log_level == "debug"
-        app.router.add_route(method, path, guarded(name, handler, log_requests=log_requests))
+    direct: dict[Address, Endpoint] = {}
+
+    def add(method: str, path: str, name: str, handler: Endpoint, *, express_too: bool = False) -> None:
+        endpoint = guarded(name, handler, log_requests=gateway.settings.log_level == "debug")
+        app.router.add_route(method, path, endpoint)
+        if express_too:
+            direct[method, path] = endpoint
 
     for route in ROUTES:
         for path, handler in endpoints(route, gateway):
-            add(route.method, path, route.name, handler)
+            add(route.method, path, route.name, handler, express_too=bool(route.per_crm) and "{" not in path)
     document = orjson.dumps(build_openapi(ROUTES, version("crmhub-gateway")))
     add("GET", "/openapi.json", "page", serve_file(document, ".json", CSP_STRICT))
     add("GET", "/", "page", serve_file((_HERE / "pages/index.html").read_bytes(), ".html", CSP_STRICT))
@@ -153,5 +158,6 @@ def make_app(gateway: Gateway) -> web.Application:
         app[UPLOADS].end()
 
     app[UPLOADS] = Uploads()
+    app[FRONT] = lambda usual: express(direct, usual)
     app.on_shutdown.append(end_streams)
     return app

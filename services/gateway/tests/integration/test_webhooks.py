@@ -170,3 +170,36 @@ async def test_the_answer_is_what_aiohttp_would_send(hub: Any, version: str, hea
         assert await reader.read() == b""
     writer.close()
     await writer.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "pieces", "status"),
+    [
+        (ADDRESS, "", 1, 200),
+        (ADDRESS, "", 2, 200),
+        (ADDRESS, "Expect: 100-continue\r\n", 1, 200),
+        (ADDRESS + "?a=b", "", 1, 200),
+        (f"http://x{ADDRESS}", "", 1, 200),
+        (ADDRESS.replace("w", "%77"), "", 1, 200),
+        (ADDRESS + "/", "", 1, 404),
+        (ADDRESS.upper(), "", 1, 404),
+    ],
+)
+async def test_with_and_without_the_router_the_answer_is_the_same(
+    hub: Any, target: str, headers: str, pieces: int, status: int
+) -> None:
+    lines = "".join(f"{name}: {value}\r\n" for name, value in signed(BODY).items())
+    head = f"POST {target} HTTP/1.1\r\nHost: x\r\n{headers}{lines}Content-Length: {len(BODY)}\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(hub.url.rpartition(":")[2]))
+    middle = len(BODY) // 2 if pieces == 2 else len(BODY)
+    for piece in (head.encode() + BODY[:middle], BODY[middle:]):
+        writer.write(piece)
+        await asyncio.sleep(0.05)
+    answer = (await reader.readuntil(b"\r\n\r\n")).decode()
+    if answer.startswith("HTTP/1.1 100"):
+        answer = (await reader.readuntil(b"\r\n\r\n")).decode()
+    assert answer.startswith(f"HTTP/1.1 {status} ")
+    if status == 200:
+        assert len(await hub.received(1, CRM_RECORD_RECEIVED)) == 1
+    writer.close()
+    await writer.wait_closed()
