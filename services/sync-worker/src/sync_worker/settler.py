@@ -8,6 +8,7 @@ import structlog
 
 from hub.bus.faults import is_passing
 from hub.contracts.cloudevents import Event
+from hub.telemetry.failures import words
 from sync_worker.adapters.lines import Line
 from sync_worker.adapters.targets import Targets
 from sync_worker.domain.settlement import Settlement
@@ -75,7 +76,7 @@ class Settler:
             first = await self._commit(batch[:middle])
             return await self._commit(batch[middle:]) or first
         only = batch[0]
-        _log.error("settle.unstorable", lead_id=only.plan.claimed.lead_id, error=str(error))
+        _log.error("settle.unstorable", lead_id=only.plan.claimed.lead_id, error=words(error))
         if only.error and only.error.get("code") == "UNSTORABLE_ANSWER":
             return False  # even that: its claim runs out, and it is tried again
         told = {"kind": "server", "code": "UNSTORABLE_ANSWER", "message": "the CRM's answer cannot be stored"}

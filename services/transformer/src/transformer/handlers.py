@@ -14,6 +14,7 @@ from hub.contracts.cloudevents import Event
 from hub.contracts.errors import HubError, Outcome, dead
 from hub.store.outbox import Outbox, StoredBatch, pack
 from hub.store.pool import Connection
+from hub.telemetry.failures import words
 from transformer.adapters import queries, tables
 from transformer.adapters.directory import Directory
 from transformer.adapters.ids import LeadIds
@@ -163,5 +164,5 @@ def translate(events: Sequence[Event], context: Context) -> tuple[Batch, dict[st
         except HubError as error:
             outcomes[event.id] = dead(f"{error.error_code}: {error.message}")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            outcomes[event.id] = dead(f"the event breaks its contract: {type(error).__name__}: {error}")
+            outcomes[event.id] = dead(f"the event breaks its contract: {words(error)}")
     return batch, outcomes

@@ -3,12 +3,12 @@
 import asyncpg
 
 from hub.contracts.errors import Fate, HubError, Outcome, dead, retry
+from hub.telemetry.failures import words
 
 # SQLSTATE classes and codes that say "not now" rather than "not this": connection trouble, operator intervention
 # (shutdown, crash recovery, starting up), too few resources, serialization failure and deadlock.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _PASSING_CLASSES = ("08", "53", "57", "40")
-_MESSAGE_LIMIT = 500
 
 
 def is_passing(error: BaseException) -> bool:
@@ -29,5 +29,5 @@ def outcome_of(error: BaseException) -> Outcome:
     """The outcome of one event that was handled alone and raised."""
     if isinstance(error, HubError):
         reason = f"{error.error_code}: {error.message}"
-        return (dead if error.fate is Fate.DEAD else retry)(reason[:_MESSAGE_LIMIT])
-    return retry(f"{type(error).__name__}: {error}"[:_MESSAGE_LIMIT])
+        return (dead if error.fate is Fate.DEAD else retry)(reason)
+    return retry(words(error))

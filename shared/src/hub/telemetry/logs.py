@@ -9,17 +9,21 @@ from typing import Any, cast
 import orjson
 import structlog
 
+from hub.telemetry.failures import write_traces
+
 _SECRET_NAMES = re.compile(r"(secret|password|token|authorization|api_?key|credential|keyring|cookie)", re.IGNORECASE)
+_ADDRESS = re.compile(r"[^\s@'\"<>(),:/]+@[^\s@'\"<>(),:/]+\.[a-zA-Z]{2,}")
 _SECRET_TEXT = re.compile(r"(mpp_[a-z0-9]{8,}_)[A-Za-z0-9_-]{20,}|(://[^:/@\s]+:)[^@\s]+(?=@)")
 
 
 def redact(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Blank what is secret by its name, and API keys and URL passwords wherever they stand in a text."""
+    """Blank what is secret by its name; API keys, URL passwords and e-mail addresses wherever they stand in a text."""
     for name, value in entry.items():
         if _SECRET_NAMES.search(name):
             entry[name] = "[redacted]"
         elif isinstance(value, str):
-            entry[name] = _SECRET_TEXT.sub(lambda found: (found.group(1) or found.group(2)) + "[redacted]", value)
+            text = _SECRET_TEXT.sub(lambda found: (found.group(1) or found.group(2)) + "[redacted]", value)
+            entry[name] = _ADDRESS.sub("[e-mail]", text) if "@" in text else text
     return entry
 
 
@@ -30,7 +34,7 @@ def configure_logging(service: str, level: str, style: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        write_traces,
         redact,
     ]
     renderer: Any = (
