@@ -19,7 +19,7 @@ Send = Callable[[str, bytes], Awaitable[None]]
 class PublishLimits:
     """How long events gather, and how much may be on its way before ``publish`` makes its callers wait."""
 
-    gather_seconds: float = 0.005
+    gather_seconds: float = 0.002
     messages_in_flight: int = 32
     pending_bytes: int = 16_000_000
     confirm_seconds: float = 10.0

@@ -54,14 +54,14 @@ class Headers(Protocol):
         """All values of a header, or the default."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, for the reason that Event is not: each webhook makes one
 class WebhookRecord:
-    """One record of a webhook, as the vendor shapes it."""
+    """One record of a webhook, as the vendor shapes it; never changed once made."""
 
     event: str  # lead.created, lead.updated, lead.deleted
     record_id: str
     fields: dict[str, Any]
-    replay_key: bytes  # equal for two deliveries of the same thing
+    replay_key: bytes  # equal for two deliveries of the same thing, of any length: the gateway keeps its digest
     observed_at: str | None  # when the vendor says it happened, RFC 3339
 
 

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from aio_pika import DeliveryMode, Message
+from aiormq import Channel, spec
 from aiormq.abc import DeliveredMessage
 
 from hub.bus.rabbitmq.link import Link, broker_may_be_away
@@ -18,6 +18,7 @@ ATTEMPT = "x-hub-attempt"
 REASON = "x-hub-reason"
 DIED_AT = "x-hub-died-at"
 _CONFIRM_SECONDS = 30.0
+_PERSISTENT = 2  # AMQP's delivery mode
 _EXCHANGE_FREE = ""  # the default exchange: straight to the queue that the routing key names
 
 
@@ -55,18 +56,18 @@ class Sender:
     async def _publish(
         self, exchange: str, key: str, body: bytes, letter_id: str, headers: Mapping[str, Any], mandatory: bool = True
     ) -> None:
-        message = Message(
-            body,
+        properties = spec.Basic.Properties(
             headers=dict(headers),
             content_type=CONTENT_TYPE,
-            delivery_mode=DeliveryMode.PERSISTENT,
+            delivery_mode=_PERSISTENT,
             message_id=letter_id,
             app_id=self._name,
         )
         with broker_may_be_away("confirming"):
-            channel = await self._link.channel().get_underlay_channel()
+            channel = cast(Channel, await self._link.channel().get_underlay_channel())  # the interface lacks ``wait``
+            # Not waiting until the socket took it: the confirm says more, and what is on its way is bounded by callers.
             answer = await channel.basic_publish(
-                body, exchange=exchange, routing_key=key, properties=message.properties, mandatory=mandatory
+                body, exchange=exchange, routing_key=key, properties=properties, mandatory=mandatory, wait=False
             )
         if isinstance(answer, DeliveredMessage):
             raise Unavailable(f"no queue is bound to {key!r}: nobody would ever get this message")
