@@ -11,7 +11,7 @@ import structlog
 
 from hub.contracts import events as e
 from hub.contracts.cloudevents import Event
-from hub.contracts.errors import HubError, Outcome, dead
+from hub.contracts.errors import HubError, Outcome, TooLarge, dead
 from hub.store.outbox import Outbox, StoredBatch, pack
 from hub.store.pool import Connection
 from hub.telemetry.failures import words
@@ -21,8 +21,8 @@ from transformer.adapters.ids import LeadIds
 from transformer.adapters.reading import load
 from transformer.adapters.writing import Writes, prepare, write
 from transformer.domain.decide import Decider, Known
-from transformer.domain.incoming import Context, Incoming, Rejected, Translate
-from transformer.domain.translate import crm_record_received, enrollment_received, lead_received, lead_synced
+from transformer.domain.incoming import Context, Incoming, Rejected, Translate, rejection
+from transformer.domain.translate import canonical, crm_record_received, enrollment_received, lead_received, lead_synced
 from transformer.domain.turns import Overtaken, Turns, about
 
 _log = structlog.get_logger()
@@ -66,8 +66,18 @@ class Transformer:
         context = await self._directory.context(events)
         batch, outcomes = await self._think(len(events), translate, events, context)
         if batch:
-            await self._settle(batch)
+            await self._settle_or_reject(batch)
         return outcomes
+
+    async def _settle_or_reject(self, batch: Batch) -> None:
+        try:
+            await self._settle(batch)
+        except TooLarge:
+            # Merged, the lead is more than an event can tell. The bus isolates the record that does it.
+            if len(batch) > 1 or not isinstance(batch[0], Incoming):
+                raise
+            told = "the lead would become larger than a lead may be"
+            await self._settle([rejection(batch[0], "LEAD_TOO_LARGE", told)])
 
     async def _settle(self, batch: Batch) -> None:
         for attempt in range(1, _ATTEMPTS + 1):
@@ -130,11 +140,11 @@ class Transformer:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
     async def _fresh(self, connection: Connection, batch: Batch) -> Batch:
-        by_id = {item.event.id: item for item in batch}  # a batch may hold an event twice
-        accounts = [item.event.account_id for item in by_id.values()]
-        for row in await connection.fetch(queries.HANDLED, accounts, list(by_id)):
-            del by_id[row["event_id"]]
-        return list(by_id.values())
+        by_key = {(item.event.account_id, item.event.id): item for item in batch}  # a batch may hold an event twice
+        accounts, ids = zip(*by_key, strict=True)
+        for row in await connection.fetch(queries.HANDLED, accounts, ids):
+            by_key.pop((row["account_id"], row["event_id"]), None)
+        return list(by_key.values())
 
     async def _may_copy(self, connection: Connection) -> bool:
         if self._copies is None:
@@ -159,8 +169,11 @@ def translate(events: Sequence[Event], context: Context) -> tuple[Batch, dict[st
         if translator is None:
             outcomes[event.id] = dead(f"no handler for {event.type}")
             continue
+        if event.account_id not in context.regions:  # its leads would be found by whoever gets that number one day
+            outcomes[event.id] = dead(f"there is no account {event.account_id}")
+            continue
         try:
-            batch.append(translator(event, context))
+            batch.append(translator(canonical(event), context))
         except HubError as error:
             outcomes[event.id] = dead(f"{error.error_code}: {error.message}")
         except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -1,7 +1,7 @@
 """The transformer over a real database: what is stored, told, and not done twice."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import asyncpg
@@ -157,3 +157,74 @@ async def test_an_enrolment_is_stored_with_the_lead(transformer: Transformer, ad
     assert await count(admin, "enrollment") == 1
     assert await admin.fetchval("SELECT status FROM leads.lead") == "enrolled"
     assert {event.type for event in await told(admin)} == {e.LEAD_CREATED, e.LEAD_UPDATED, e.ENROLLMENT_COMPLETED}
+
+
+def foreign(fields: dict[str, Any], **about: Any) -> Event:
+    origin = {"kind": "bus", "source": "quoting"}
+    data = {"origin": origin, "actor": {"user": "q"}, "external_id": fields["first_name"], "fields": fields}
+    return Event(e.LEAD_RECEIVED, about.pop("account", 1), "q/1", data, "quoting", **about)
+
+
+async def test_an_account_that_does_not_exist_gets_no_leads(transformer: Transformer, admin: asyncpg.Pool) -> None:
+    batch = [
+        foreign({"first_name": "A"}),
+        foreign({"first_name": "B"}, account=3),
+        foreign({"first_name": "C"}, account=0),
+    ]
+    outcomes = await transformer.handle(batch)
+    assert outcomes.keys() == {batch[1].id, batch[2].id}
+    assert await admin.fetchval("SELECT array_agg(account_id) FROM leads.lead") == [1]
+
+
+async def test_two_accounts_may_use_one_event_id(transformer: Transformer, admin: asyncpg.Pool) -> None:
+    shared = new_id()
+    batch = [foreign({"first_name": "A"}, id=shared), foreign({"first_name": "A"}, id=shared, account=2)]
+    assert await transformer.handle(batch) == {}
+    assert await transformer.handle(batch) == {}
+    assert await admin.fetchval("SELECT array_agg(account_id ORDER BY account_id) FROM leads.lead") == [1, 2]
+
+
+@pytest.mark.parametrize("spelling", [str.upper, lambda text: text.replace("-", ""), "urn:uuid:{}".format])
+async def test_an_id_is_known_again_however_it_is_spelt(
+    transformer: Transformer, admin: asyncpg.Pool, spelling: Callable[[str], str]
+) -> None:
+    event = foreign({"first_name": "A"}, id=spelling(new_id()))
+    assert await transformer.handle([event]) == {}
+    assert await transformer.handle([event]) == {}
+    assert await count(admin, "inbox") == 1
+    strange = foreign({"first_name": "B"}, id="order-77")
+    assert (await transformer.handle([strange])).keys() == {strange.id}
+
+
+async def test_an_event_from_the_future_does_not_rule_until_then(transformer: Transformer, admin: asyncpg.Pool) -> None:
+    first = foreign({"first_name": "Ann", "city": "Ulm"}, time="9999-12-31T23:59:59Z")
+    assert await transformer.handle([first]) == {}
+    assert await transformer.handle([foreign({"first_name": "Ann", "city": "Bonn"})]) == {}
+    assert await admin.fetchval("SELECT fields ->> 'city' FROM leads.lead") == "Bonn"
+
+
+async def test_a_moment_before_the_first_year_is_the_earliest_there_is(
+    transformer: Transformer, admin: asyncpg.Pool
+) -> None:
+    ancient = foreign({"first_name": "Ann"}, time="0001-01-01T00:00:00+23:00")
+    assert isinstance(ancient.data, dict)
+    older = foreign({"first_name": "Bob"})
+    assert isinstance(older.data, dict)
+    older.data["observed_at"] = "0001-01-01T00:00:00+14:00"
+    assert await transformer.handle([ancient, older]) == {}
+    assert await count(admin, "lead") == 2
+
+
+async def test_a_lead_that_outgrows_an_event_is_refused_and_listed(
+    transformer: Transformer, admin: asyncpg.Pool
+) -> None:
+    def filled(index: int) -> Event:
+        custom = {f"c{index}-{n}": "x" * 4000 for n in range(40)}
+        return received({"email": "a@example.com", "custom_fields": custom}, external_id="SF-1", index=index)
+
+    assert await transformer.handle([filled(0)]) == {}
+    assert await transformer.handle([filled(1)]) == {}
+    issue = await admin.fetchrow("SELECT severity, code, position FROM leads.import_issue")
+    assert issue is not None
+    assert tuple(issue) == ("rejected", "LEAD_TOO_LARGE", 1)
+    assert [event.type for event in await told(admin)] == [e.LEAD_CREATED, e.LEAD_REJECTED]

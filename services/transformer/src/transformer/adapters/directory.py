@@ -37,7 +37,7 @@ class Directory:
         } - self._field_maps.keys()
         if wanted:
             await self._read_connections(sorted(wanted))
-        return Context(self._regions, self._field_maps)
+        return Context(self._regions, self._field_maps, time.time_ns() // 1000)
 
     async def _read_connections(self, wanted: list[tuple[int, int]]) -> None:
         accounts, ids = [account for account, _ in wanted], [connection for _, connection in wanted]

@@ -18,7 +18,7 @@ BARRIER = "SELECT pg_logical_emit_message(true, 'hub.transformer', '')"
 
 # Events that were handled before. The insert at the end is what guards; this only saves the work.
 HANDLED = """
-    SELECT inbox.event_id::text
+    SELECT account_id, inbox.event_id::text
     FROM unnest($1::bigint[], $2::uuid[]) q (account_id, event_id)
     JOIN leads.inbox USING (account_id, event_id)"""
 

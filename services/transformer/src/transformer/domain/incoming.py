@@ -68,6 +68,7 @@ class Context:
 
     regions: Mapping[int, str] = field(default_factory=dict)
     field_maps: Mapping[tuple[int, int], FieldMap] = field(default_factory=dict)  # by (account, connection)
+    now: int = 2**62  # microseconds since 1970
 
 
 Translate = Callable[[Event, Context], Incoming | Rejected]

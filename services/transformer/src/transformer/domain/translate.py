@@ -1,6 +1,8 @@
 """From events to what they ask of a lead: one function per event type, listed in ``transformer.handlers``."""
 
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from pydantic import ValidationError
 
@@ -13,6 +15,21 @@ from hub.leads.normalise import Doubt, normalise
 from transformer.domain.incoming import Context, Incoming, Rejected
 
 _TRUSTED_SOURCES = frozenset({"gateway", "sync-worker"})  # they validated the record with the same model already
+
+
+# Machines' clocks differ; but a time beyond this would win over every edit until it comes.
+_AHEAD = 300_000_000  # microseconds
+_BEGINNING = -62_135_596_800_000_000  # of year 1 in UTC; a zone may put a valid text before it, and no table holds that
+
+
+def canonical(event: Event) -> Event:
+    """The event with its id as PostgreSQL writes it, so that a repetition is known. Raises Invalid: it is no UUID."""
+    if event.source in _TRUSTED_SOURCES:
+        return event
+    try:
+        return replace(event, id=str(UUID(event.id)))
+    except ValueError:
+        raise Invalid("the event's id is not a UUID", field="id") from None
 
 
 def lead_received(event: Event, context: Context) -> Incoming:
@@ -28,7 +45,7 @@ def lead_received(event: Event, context: Context) -> Incoming:
         account_id=event.account_id,
         kind="write",
         owner=owner,
-        clock=_clock(micros(event.time), data.get("observed_at"), owner),
+        clock=_clock(_heard(event, context), data.get("observed_at"), owner),
         timed=data.get("observed_at") is not None,
         fields=normal.fields,
         origin=origin,
@@ -62,7 +79,7 @@ def crm_record_received(event: Event, context: Context) -> Incoming | Rejected:
         account_id=event.account_id,
         kind="write",
         owner=owner,
-        clock=_clock(micros(event.time), data.get("observed_at"), owner),
+        clock=_clock(_heard(event, context), data.get("observed_at"), owner),
         timed=data.get("observed_at") is not None,
         fields=normal.fields,
         origin=origin,
@@ -76,7 +93,7 @@ def crm_record_received(event: Event, context: Context) -> Incoming | Rejected:
     )
 
 
-def enrollment_received(event: Event, _context: Context) -> Incoming:
+def enrollment_received(event: Event, context: Context) -> Incoming:
     """An enrolment: the lead's status becomes ``enrolled``."""
     data = e.EnrollmentReceived.model_validate(event.data) if event.source not in _TRUSTED_SOURCES else None
     lead_id: int = data.lead_id if data else event.data["lead_id"]
@@ -87,7 +104,7 @@ def enrollment_received(event: Event, _context: Context) -> Incoming:
         account_id=event.account_id,
         kind="enrollment",
         owner=owner,
-        clock=(micros(event.time), owner),
+        clock=(_heard(event, context), owner),
         timed=True,
         fields={"status": "enrolled"},
         origin={"kind": "api", "source": event.source},
@@ -97,7 +114,7 @@ def enrollment_received(event: Event, _context: Context) -> Incoming:
     )
 
 
-def lead_synced(event: Event, _context: Context) -> Incoming:
+def lead_synced(event: Event, context: Context) -> Incoming:
     """A CRM took the lead's values: remember which record it is there, and what it holds now."""
     data = event.data
     connection_id: int = data["connection_id"]
@@ -107,7 +124,7 @@ def lead_synced(event: Event, _context: Context) -> Incoming:
         account_id=event.account_id,
         kind="synced",
         owner=owner,
-        clock=(micros(event.time), owner),
+        clock=(_heard(event, context), owner),
         timed=True,
         fields=data["base"],
         origin={"kind": "crm", "source": data["crm_type"], "connection_id": connection_id},
@@ -137,11 +154,17 @@ def _flat(fields: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
+def _heard(event: Event, context: Context) -> int:
+    """When the event was made, as it says; an impossible time becomes now. Raises ValueError."""
+    heard = micros(event.time)
+    return context.now if heard > context.now + _AHEAD else max(heard, _BEGINNING)
+
+
 def _clock(heard: int, observed_at: str | None, owner: str) -> Clock:
     """When the values were written: what the source says, but never later than when we heard of it."""
     if observed_at is None:
         return heard, owner
     try:
-        return min(micros(observed_at), heard), owner
+        return max(min(micros(observed_at), heard), _BEGINNING), owner
     except ValueError:
         return heard, owner
