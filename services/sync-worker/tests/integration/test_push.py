@@ -44,6 +44,20 @@ async def test_what_happened_is_published_in_the_catalogue_s_shape(world: Any, w
     assert data.external_id == world.records()["MPP-1"]["id"]
 
 
+async def test_a_version_that_never_was_does_not_keep_a_lead_due(world: Any, worker: Any, eventually: Any) -> None:
+    connection = await world.connect()
+    async with worker():
+        (event,) = await world.write({1: {"first_name": "Ana"}}, tell=False)
+        forged = {**event.data, "lead": {**event.data["lead"], "version": 2**31 - 1}}
+        await world.bus.publish(Event(e.LEAD_UPDATED, world.account_id, "lead/1", forged, "somebody"))
+        await eventually(lambda: world.all_in(connection, "in_sync", 1))
+        await world.write({1: {"first_name": "Anna"}})
+        await eventually(lambda: world.records().get("MPP-1", {}).get("first_name") == "Anna")
+        await eventually(lambda: world.all_in(connection, "in_sync", 1))
+    (target,) = await world.targets(connection)
+    assert (target["desired_version"], target["pushed_version"]) == (2, 2)
+
+
 async def test_put_sends_the_whole_record(world: Any, worker: Any, eventually: Any) -> None:
     connection = await world.connect(update_method="PUT")
     async with worker():

@@ -92,19 +92,24 @@ CLAIM = """
     FROM known"""
 
 # Enact results. The claim fences: a row that another worker has taken since is left to it. Null leaves a column alone.
+# A version that was wanted when the row was claimed, and that the lead did not have then, is one that there never was
+# (a lead's event follows its commit): wanted any longer, it would keep the row due for ever, and real ones unheard.
 SETTLE = """
     WITH result AS MATERIALIZED (
         SELECT $1::bigint AS account_id, $2::bigint AS connection_id, r.*
         FROM unnest($3::bigint[], $4::uuid[], $5::text[], $6::int[], $7::float8[], $8::int[], $9::text[],
-                    $10::jsonb[], $11::bool[], $12::bool[], $13::jsonb[])
+                    $10::jsonb[], $11::bool[], $12::bool[], $13::jsonb[], $14::int[])
             AS r (lead_id, claim, state, attempts, delay, version, external_id, base, create_settled, write_settled,
-                  error)
+                  error, wanted)
     ), held AS MATERIALIZED (
         SELECT r.* FROM result r JOIN sync.target t USING (account_id, connection_id, lead_id, claim)
         ORDER BY lead_id FOR UPDATE OF t
     )
     UPDATE sync.target t SET
-        state = CASE WHEN r.state = 'in_sync' AND t.desired_version > r.version THEN 'due' ELSE r.state END,
+        state = CASE WHEN r.state = 'in_sync' AND t.desired_version > greatest(r.version, r.wanted) THEN 'due'
+                     ELSE r.state END,
+        desired_version = CASE WHEN t.desired_version = r.wanted THEN least(r.wanted, r.version)
+                               ELSE t.desired_version END,
         attempts = r.attempts,
         next_attempt_at = now() + r.delay * interval '1 second',
         pushed_version = coalesce(r.version, t.pushed_version),

@@ -128,4 +128,5 @@ def _columns(place: Place, settlements: Sequence[Settlement]) -> tuple[object, .
         [settlement.create_settled for settlement in settlements],
         [settlement.write_settled for settlement in settlements],
         [settlement.error for settlement in settlements],
+        [settlement.plan.claimed.desired_version for settlement in settlements],
     )
