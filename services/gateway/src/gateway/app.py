@@ -36,6 +36,7 @@ from hub.bus import open_bus
 from hub.bus.protocol import Publisher
 from hub.bus.publisher import PublishLimits
 from hub.contracts.connector import WebhookParser
+from hub.egress import EgressPolicy
 from hub.registry import CONNECTORS
 from hub.runtime import FRONT, Service
 from hub.store.pool import open_pool
@@ -45,6 +46,7 @@ from hub.vault import Keyring, Vault
 _HERE = Path(__file__).parent
 _SWAGGER_FILES = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"})
 _CLOSE_SECONDS = 5.0
+_ASK_SPACING = 0.5  # seconds between looks for a connection that a webhook wants and nobody knows
 _CONFIRM_SECONDS = 5.0  # then the caller is answered with 503
 _LARGEST_BODY = 16 * 1024 * 1024
 
@@ -69,7 +71,11 @@ async def build(service: Service) -> web.Application:
     service.background(late_bus.connect(), "bus")
     vault = Vault(pool, keyring)
     connections = ConnectionCache(
-        database, vault, stale_seconds=settings.connection_stale_seconds, clock=time.monotonic
+        database,
+        vault,
+        stale_seconds=settings.connection_stale_seconds,
+        clock=time.monotonic,
+        spacing_seconds=min(_ASK_SPACING, settings.connection_cache_seconds),
     )
     service.background(connections.keep_fresh(settings.connection_cache_seconds), "connections")
     service.checks["database"] = database.healthy
@@ -113,6 +119,7 @@ def _assemble(
         sessions=Sessions([keyring.keys[keyring.current], *keyring.keys.values()]),
         webhook_parsers=_parsers(),
         trusted_proxies=parse_networks(settings.trusted_proxies),
+        egress=EgressPolicy.read(settings.egress_allow),
     )
 
 

@@ -18,6 +18,7 @@ from gateway.domain.session import Sessions
 from gateway.settings import GatewaySettings
 from hub.bus.protocol import Publisher
 from hub.contracts.connector import WebhookParser
+from hub.egress import EgressPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Gateway:
     sessions: Sessions
     webhook_parsers: Mapping[str, WebhookParser]
     trusted_proxies: tuple[Network, ...]
+    egress: EgressPolicy
 
     def client_ip(self, request: web.Request) -> str | None:
         """The client's address, seen through proxies of ours."""

@@ -125,6 +125,8 @@ async def test_bad_types_and_sizes(hub: Any, route: Any) -> None:
         ("/api/v1/external/leads/5/history?cursor=djE6YQ", "cursor"),
         ("/api/v1/external/leads/export?format=xml", "format"),
         ("/api/v1/external/leads/export?date_from=soon", "date_from"),
+        ("/api/v1/external/leads/export?date_to=9999-12-31", "date_to"),
+        ("/api/v1/audit?to=9999-12-31", "to"),
         ("/api/v1/audit?lead_id=MPP-x", "lead_id"),
         ("/api/v1/audit?from=x", "from"),
         ("/api/v1/audit?cursor=djE6YQ", "cursor"),

@@ -113,6 +113,7 @@ async def test_the_log_and_the_metrics_tell_no_secret(hub: Any, process: Any) ->
         await client.post("/api/v1/webhooks/subscriptions", json=subscription | {"events": ["x"]})
         await client.post("/api/v1/webhooks/crm/custom", data=BODY, headers=signed)
         await client.post("/api/v1/leads", json={"email": "canary@example.com", "notes": "canary-notes"})
+        await client.get("/api/v1/external/leads", headers={"Authorization": "Bearer canary" + "x" * 9000})
         async with client.get("/metrics") as answer:
             metrics = await answer.text()
     assert 'hub_http_requests_total{method="POST",route="receive_webhook",status="200"} 1.0' in metrics

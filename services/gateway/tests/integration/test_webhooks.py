@@ -203,3 +203,23 @@ async def test_with_and_without_the_router_the_answer_is_the_same(
         assert len(await hub.received(1, CRM_RECORD_RECEIVED)) == 1
     writer.close()
     await writer.wait_closed()
+
+
+async def test_a_connection_is_known_before_its_first_webhook_is_answered(make_hub: Any, database_url: str) -> None:
+    async with make_hub(database_url, connection_cache_seconds=60) as hub:
+        secrets = [b"secret one", b"secret two"]
+        named = await hub.add_connection("first", secrets[0])
+        assert (await post(hub, f"{ADDRESS}/{named}", BODY, signed(BODY, secrets[0])))[0] == 200
+        await hub.add_connection("second", secrets[1])
+        assert (await post(hub, ADDRESS, BODY, signed(BODY, secrets[1])))[0] == 200
+
+
+async def test_bad_signatures_do_not_hammer_the_database(make_hub: Any, database_url: str) -> None:
+    async with make_hub(database_url, connection_cache_seconds=60) as hub:
+        bad = signed(BODY, b"nobody's secret")
+        started = time.monotonic()
+        answers = [await asyncio.gather(*(post(hub, ADDRESS, BODY, bad) for _ in range(20))) for _ in range(3)]
+        assert {status for together in answers for status, _ in together} == {401}
+        # Each waited for a look of its own time, and the looks are half a second apart.
+        assert 1.0 <= time.monotonic() - started < 5.0
+        assert (await post(hub, ADDRESS, BODY, signed(BODY)))[0] == 200

@@ -6,6 +6,7 @@ from typing import Any
 from gateway.web import models_out as told
 from hub.contracts.events import ENROLLMENT_RECEIVED, LEAD_RECEIVED
 from hub.contracts.ids import new_id
+from hub.contracts.records import MAX_RECORD_BYTES
 
 
 async def send(hub: Any, method: str, address: str, body: Any, **headers: str) -> tuple[int, Any]:
@@ -106,3 +107,22 @@ async def test_leads_that_do_not_exist(hub: Any) -> None:
     assert (await send(hub, "PATCH", "/api/v1/leads/99", {"city": "Ulm"}))[0] == 404
     assert (await send(hub, "POST", "/api/v1/enrollments", {"lead_id": 99, "plan": "Gold"}))[0] == 404
     assert hub.events == []
+
+
+async def test_a_record_that_would_not_fit_into_the_events_it_causes_is_refused(hub: Any) -> None:
+    await add_lead(hub)
+    large: dict[str, Any] = {
+        "email": "a@example.com",
+        "custom_fields": {f"field {number}": "x" * 3900 for number in range(17)},
+    }
+    for method, address in (("POST", "/api/v1/leads"), ("PATCH", "/api/v1/leads/5")):
+        status, body = await send(hub, method, address, large)
+        assert (status, body["error"]["code"]) == (413, "RECORD_TOO_LARGE")
+        assert body["error"]["details"]["limit"] == MAX_RECORD_BYTES < body["error"]["details"]["size"]
+    fitting = {"external_id": "small", "custom_fields": dict(list(large["custom_fields"].items())[:15])}
+    assert (await send(hub, "POST", "/api/v1/leads", fitting))[0] == 202
+    leads = [fitting, large | {"external_id": "large"}]
+    status, body = await send(hub, "POST", "/api/v1/external/leads/import", {"source": "x", "leads": leads})
+    assert (status, body["rejected"]) == (202, 1)
+    (error,) = body["errors"]
+    assert (error["index"], error["code"], error["external_id"]) == (1, "RECORD_TOO_LARGE", "large")

@@ -6,6 +6,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 MAX_CUSTOM_FIELDS = 100
+# A record as ``lead.received`` carries it. What it changes comes three times in ``lead.updated`` (the lead, and each
+# field from and to), and that must stay below the 256,000 bytes of an event.
+MAX_RECORD_BYTES = 64_000
 CUSTOM_PREFIX = "custom."
 
 

@@ -21,6 +21,7 @@ from hub.vault.vault import Unreadable
 _log = structlog.get_logger()
 _OVERLAP = timedelta(minutes=2)
 _FULL_LOAD_SECONDS = 60.0
+_ASKED_SECONDS = 2.0  # a webhook waits no longer than that
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -40,11 +41,23 @@ class Webhooks:
 class ConnectionCache:
     """Connections that receive webhooks, by id and by CRM."""
 
-    def __init__(self, database: Database, vault: Vault, *, stale_seconds: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        *,
+        stale_seconds: float,
+        clock: Callable[[], float],
+        spacing_seconds: float = 0.5,
+    ) -> None:
         self._database = database
         self._vault = vault
         self._stale_seconds = stale_seconds
         self._clock = clock
+        self._spacing = spacing_seconds
+        self._reading = asyncio.Lock()
+        self._asked: asyncio.Task[None] | None = None  # the refresh that callers of ``newer`` wait for, not begun yet
+        self._asked_at = -spacing_seconds
         self._by_id: dict[int, Webhooks] = {}
         self._sealed: dict[int, bytes] = {}
         self._by_type: dict[str, tuple[Webhooks, ...]] = {}
@@ -75,8 +88,30 @@ class ConnectionCache:
                 _log.warning("connections.refresh_failed", error=str(error))
             await asyncio.sleep(seconds)
 
+    async def newer(self) -> None:
+        """Wait for a refresh that begins after this call; if it fails, what is known stays.
+
+        However many ask, and whatever they send, the database is asked at most every half second.
+        """
+        if self._asked is None:
+            self._asked = asyncio.create_task(self._refresh_when_due())
+        await asyncio.shield(self._asked)  # others wait for it too
+
+    async def _refresh_when_due(self) -> None:
+        await asyncio.sleep(max(0.0, self._asked_at + self._spacing - self._clock()))
+        self._asked, self._asked_at = None, self._clock()
+        try:
+            async with asyncio.timeout(_ASKED_SECONDS):
+                await self.refresh()
+        except (Unavailable, asyncpg.PostgresError, TimeoutError) as error:
+            _log.warning("connections.refresh_failed", error=str(error))
+
     async def refresh(self) -> None:
         """Read what changed. Raises Unavailable."""
+        async with self._reading:  # an older answer must not overwrite a newer one
+            await self._refresh()
+
+    async def _refresh(self) -> None:
         started = self._clock()
         full = self._loaded_at is None or started - self._full_at > _FULL_LOAD_SECONDS
         async with self._database.control() as connection:

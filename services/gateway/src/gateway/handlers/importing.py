@@ -10,16 +10,17 @@ from gateway.domain.problems import Code, Problem, printable
 from gateway.domain.receiving import lead_data, lead_received
 from gateway.domain.records import read_record
 from gateway.gateway import Gateway
-from hub.contracts.cloudevents import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, encode_event, join_batch
+from hub.contracts.cloudevents import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, encode_event, join_batch
 from hub.contracts.errors import HubError
 from hub.contracts.events import LEAD_RECEIVED
+from hub.contracts.records import MAX_RECORD_BYTES
 
 LISTED_REJECTIONS = 10_000
 SHOWN_ERRORS = 20
 _BATCHES_IN_FLIGHT = 4
 _REJECTIONS_AT_ONCE = 1_000
 _HEARTBEAT_SECONDS = 5.0
-_BATCH_BYTES = MAX_BATCH_BYTES - 2 * MAX_EVENT_BYTES
+_BATCH_BYTES = MAX_BATCH_BYTES - 2 * MAX_RECORD_BYTES
 _ROWS_A_TURN = 250  # then others get the event loop
 
 
@@ -83,8 +84,9 @@ class ImportRun:
         origin = {"kind": "import", "source": self._new.source, "import_id": self._new.id, "index": position}
         data = lead_data(record, origin, self._actor)
         encoded = encode_event(lead_received(self._new.account_id, self._subject, data, self._traceparent))
-        if len(encoded) > MAX_EVENT_BYTES:
-            self._reject(position, Problem(Code.RECORD_TOO_LARGE, "The record is too large", None, record.external_id))
+        if len(encoded) > MAX_RECORD_BYTES:
+            message = f"The record has more than {MAX_RECORD_BYTES} bytes"
+            self._reject(position, Problem(Code.RECORD_TOO_LARGE, message, None, record.external_id))
             return
         self._encoded.append(encoded)
         self._bytes += len(encoded)

@@ -18,9 +18,10 @@ from gateway.web.answers import answer
 from gateway.web.bodies import read_json
 from gateway.web.models_in import EnrollmentBody
 from gateway.web.routing import Call, refusal
-from hub.contracts.cloudevents import Event
-from hub.contracts.errors import HubError, Invalid, NotFound
+from hub.contracts.cloudevents import Event, encode_event
+from hub.contracts.errors import HubError, Invalid, NotFound, TooLarge
 from hub.contracts.ids import new_id, rfc3339
+from hub.contracts.records import MAX_RECORD_BYTES
 
 _LEAD_LIMIT = 256_000
 _LONGEST_WAIT = 10
@@ -91,6 +92,14 @@ async def _publish_lead(
     seconds = _seconds_to_wait(call.request)
     data = lead_data(record, {"kind": "api", "source": source}, call.actor(), lead_id)
     event = lead_received(call.account_id, f"lead/{lead_id}" if lead_id else "lead/new", data, call.traceparent)
+    size = len(encode_event(event))
+    if size > MAX_RECORD_BYTES:
+        raise TooLarge(
+            f"The record has more than {MAX_RECORD_BYTES} bytes",
+            code=str(Code.RECORD_TOO_LARGE),
+            limit=MAX_RECORD_BYTES,
+            size=size,
+        )
     await gateway.bus.publish(event)
     if seconds:
         answered = await _wait(gateway, call.account_id, event.id, seconds)

@@ -14,6 +14,7 @@ from hub.contracts.errors import NotFound
 async def add_subscription(gateway: Gateway, call: Call[None, SubscriptionBody]) -> web.Response:
     """Subscribe a URL to events."""
     body = call.body
+    gateway.egress.check_url(body.webhook_url, "webhook_url")
     events = list(dict.fromkeys(body.events))
     added = await gateway.subscriptions.add(call.account_id, body.webhook_url, list(events), body.secret)
     return answer(added, 201, {hdrs.LOCATION: f"/api/v1/webhooks/subscriptions/{added['id']}"})

@@ -29,12 +29,11 @@ async def receive_by_crm(gateway: Gateway, crm_type: str, request: web.Request) 
     _check_type(request)
     body = body_at_hand(request, WEBHOOK_LIMIT) or await read_body(request, WEBHOOK_LIMIT)
     parser = gateway.webhook_parsers[crm_type]
-    candidates = gateway.connections.of_type(crm_type)
-    if len(candidates) == 1:
-        connection = candidates[0]
-        parser.verify(connection.mode, connection.secret, request.headers, body, time())
-    else:
-        connection = _signer(parser, candidates, request, body)
+    try:
+        connection = _signer(parser, gateway.connections.of_type(crm_type), request, body)
+    except Unauthenticated:
+        await gateway.connections.newer()  # its connection, or the secret, may be a moment old
+        connection = _signer(parser, gateway.connections.of_type(crm_type), request, body)
     ip = _checked_ip(gateway, request, connection)
     return await _accept(gateway, request, [_event(connection, record, ip) for record in parser.parse(body)])
 
@@ -42,13 +41,16 @@ async def receive_by_crm(gateway: Gateway, crm_type: str, request: web.Request) 
 async def receive_by_connection(gateway: Gateway, crm_type: str, request: web.Request) -> web.StreamResponse:
     """The address names the connection."""
     connection_id = number(request.match_info["connection_id"])
-    connection = gateway.connections.get(connection_id) if connection_id else None
-    if connection is None or connection.crm_type != crm_type:
+    if connection_id is None:
         raise NotFound("There is no such connection")
     _check_type(request)
     body = body_at_hand(request, WEBHOOK_LIMIT) or await read_body(request, WEBHOOK_LIMIT)
     parser = gateway.webhook_parsers[crm_type]
-    parser.verify(connection.mode, connection.secret, request.headers, body, time())
+    try:
+        connection = _named(gateway, parser, crm_type, connection_id, request, body)
+    except (NotFound, Unauthenticated):
+        await gateway.connections.newer()
+        connection = _named(gateway, parser, crm_type, connection_id, request, body)
     ip = _checked_ip(gateway, request, connection)
     return await _accept(gateway, request, [_event(connection, record, ip) for record in parser.parse(body)])
 
@@ -59,7 +61,20 @@ def _check_type(request: web.Request) -> None:
         expect_type(request, "application/json")
 
 
+def _named(
+    gateway: Gateway, parser: WebhookParser, crm_type: str, connection_id: int, request: web.Request, body: bytes
+) -> Webhooks:
+    connection = gateway.connections.get(connection_id)
+    if connection is None or connection.crm_type != crm_type:
+        raise NotFound("There is no such connection")
+    parser.verify(connection.mode, connection.secret, request.headers, body, time())
+    return connection
+
+
 def _signer(parser: WebhookParser, candidates: Sequence[Webhooks], request: web.Request, body: bytes) -> Webhooks:
+    if len(candidates) == 1:
+        parser.verify(candidates[0].mode, candidates[0].secret, request.headers, body, time())
+        return candidates[0]
     if len(candidates) > _MOST_CANDIDATES:
         raise Conflict(
             "Too many connections to this CRM to tell them apart; use the address with the connection's id",

@@ -42,7 +42,10 @@ def _first_moment(value: Any) -> Any:
 
 def _last_moment(value: Any) -> Any:
     day = _day(value)
-    return datetime.combine(day, time.min, UTC) + timedelta(days=1) if day else _first_moment(value)
+    if day is None:
+        return _first_moment(value)
+    # The last day that there is has no next one; it is out of range anyway.
+    return datetime.combine(min(day, date.max - timedelta(days=1)), time.min, UTC) + timedelta(days=1)
 
 
 def _day(value: Any) -> date | None:
