@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,6 +11,7 @@ from typing import Any
 import structlog
 import uvloop
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from hub.settings import ServiceSettings
@@ -121,6 +123,14 @@ def _settle_memory() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
+class _ClientsFaults(logging.Filter):
+    """Requests that are not even HTTP are the client's fault: no traceback, which would quote them, for each."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is worth a line."""
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
 Build = Callable[[Service], Awaitable[web.Application | None]]
 
 
@@ -130,6 +140,7 @@ async def live(name: str, settings: ServiceSettings, build: Build) -> int:
     Returns the exit code: 0 after a signal, 1 when a background task failed.
     """
     configure_logging(name, settings.log_level, settings.log_format)
+    logging.getLogger("aiohttp.server").addFilter(_ClientsFaults())
     service = Service(name, settings)
     try:
         app = await build(service) or web.Application()
