@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncpg
 import orjson
+import structlog
 from aiohttp import web
 
 from gateway.adapters.connections import ConnectionCache
@@ -23,6 +24,7 @@ from gateway.adapters.subscriptions import Subscriptions
 from gateway.domain.networks import parse_networks
 from gateway.domain.rate import RateLimiter
 from gateway.domain.session import Sessions
+from gateway.domain.uuid7 import first_id_of
 from gateway.gateway import Gateway
 from gateway.handlers.pages import CSP_DOCS, CSP_STRICT, files, serve_file
 from gateway.routes import ROUTES
@@ -36,6 +38,7 @@ from hub.bus import open_bus
 from hub.bus.protocol import Publisher
 from hub.bus.publisher import PublishLimits
 from hub.contracts.connector import WebhookParser
+from hub.contracts.errors import Unavailable
 from hub.egress import EgressPolicy
 from hub.registry import CONNECTORS
 from hub.runtime import FRONT, Service
@@ -45,6 +48,8 @@ from hub.vault import Keyring, Vault
 
 _HERE = Path(__file__).parent
 _SWAGGER_FILES = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"})
+_PURGE_SECONDS = 3600.0
+_log = structlog.get_logger()
 _CLOSE_SECONDS = 5.0
 _ASK_SPACING = 0.5  # seconds between looks for a connection that a webhook wants and nobody knows
 _CONFIRM_SECONDS = 5.0  # then the caller is answered with 503
@@ -78,9 +83,19 @@ async def build(service: Service) -> web.Application:
         spacing_seconds=min(_ASK_SPACING, settings.connection_cache_seconds),
     )
     service.background(connections.keep_fresh(settings.connection_cache_seconds), "connections")
+    service.background(_forget_imports(Imports(database), settings.import_keep_days), "import purge")
     service.checks["database"] = database.healthy
     service.checks["bus"] = late_bus.healthy
     return make_app(_assemble(settings, keyring, database, vault, late_bus, connections))
+
+
+async def _forget_imports(imports: Imports, days: float) -> None:
+    while True:
+        try:
+            await imports.forget(first_id_of(int((time.time() - days * 86_400) * 1000)))
+        except Unavailable as error:
+            _log.warning("imports.purge_waits", error=error.message)
+        await asyncio.sleep(_PURGE_SECONDS)
 
 
 async def _close(pool: asyncpg.Pool) -> None:

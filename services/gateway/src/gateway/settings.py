@@ -32,6 +32,9 @@ class GatewaySettings(ServiceSettings):
     feed_listeners: int = Field(default=200, ge=1, description="Most open live feeds of one process.")
     import_max_records: int = Field(default=1_000_000, ge=1, description="Most records of one NDJSON or CSV import.")
     import_max_bytes: int = Field(default=2**30, ge=1, description="Largest NDJSON or CSV import, in bytes.")
+    import_keep_days: float = Field(
+        default=90, gt=0, description="Days that imports and the records refused in them are kept."
+    )
     read_seconds: float = Field(
         default=8.0, gt=0, description="How long a read may take before it is answered with 503."
     )

@@ -2,8 +2,12 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
+from gateway.adapters.database import Database
+from gateway.adapters.imports import Imports
 from hub.contracts.events import IMPORT_ACCEPTED, LEAD_RECEIVED
+from hub.store.pool import open_pool
 
 ADDRESS = "/api/v1/external/leads/import"
 DESIGN = {
@@ -148,3 +152,17 @@ async def test_a_file_without_usable_columns_is_refused_whole(hub: Any) -> None:
         body = await answer.json()
     assert (answer.status, body["error"]["code"]) == (422, "MISSING_COLUMNS")
     assert await hub.pool.fetchval("SELECT state FROM control.import") == "aborted"
+
+
+async def test_old_imports_are_forgotten_with_their_refusals(hub: Any) -> None:
+    body = {"source": "salesforce", "leads": [{"email": "a@example.com"}, {"email": 5}]}
+    ids = []
+    for _ in range(2):
+        async with hub.client.post("/api/v1/external/leads/import", json=body) as answer:
+            ids.append((await answer.json())["import_id"])
+    async with await open_pool(hub.database_url, "hub_gateway") as pool:
+        assert await Imports(Database(pool, statement_seconds=5)).forget(UUID(ids[1])) == 2
+    async with hub.client.get(f"/api/v1/external/imports/{ids[0]}") as answer:
+        assert answer.status == 404
+    async with hub.client.get(f"/api/v1/external/imports/{ids[1]}") as answer:
+        assert len((await answer.json())["rejections"]) == 1

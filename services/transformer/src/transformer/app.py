@@ -1,7 +1,6 @@
 """The transformer, wired by hand."""
 
 import asyncio
-from datetime import timedelta
 
 import asyncpg
 import structlog
@@ -13,8 +12,8 @@ from hub.contracts.topology import TRANSFORMER
 from hub.runtime import Service
 from hub.store.outbox import Outbox
 from hub.store.pool import DATABASE_AWAY, open_pool
-from transformer.adapters import queries
 from transformer.adapters.directory import Directory
+from transformer.adapters.purging import forget
 from transformer.handlers import Transformer
 from transformer.settings import TransformerSettings
 
@@ -33,7 +32,7 @@ async def build(service: Service, settings: TransformerSettings) -> web.Applicat
     outbox = Outbox(pool, "leads.outbox")
     transformer = Transformer(pool, outbox, Directory(pool))
     service.background(outbox.relay(bus), "outbox relay")
-    service.background(_purge(pool, settings.inbox_days), "inbox purge")
+    service.background(_purge(pool, settings), "purge")
     options = ConsumerOptions(concurrency=settings.batches_in_hand, prefetch_messages=2 * settings.batches_in_hand)
     subscription = await bus.consume(TRANSFORMER, transformer.handle, options)
     service.resources.push_async_callback(subscription.stop)
@@ -46,11 +45,10 @@ async def _answers(pool: asyncpg.Pool) -> bool:
     return bool(await pool.fetchval("SELECT true"))
 
 
-async def _purge(pool: asyncpg.Pool, days: int) -> None:
+async def _purge(pool: asyncpg.Pool, settings: TransformerSettings) -> None:
     while True:
         await asyncio.sleep(_PURGE_SECONDS)
         try:
-            while (await pool.execute(queries.FORGET_HANDLED, timedelta(days=days))) != "DELETE 0":
-                pass
+            await forget(pool, inbox_days=settings.inbox_days, import_days=settings.import_keep_days)
         except DATABASE_AWAY as error:
             _log.warning("transformer.purge_waits", error=str(error))

@@ -12,3 +12,6 @@ class TransformerSettings(ServiceSettings):
         default=3, ge=1, le=16, description="Batches worked on at once, so that Python and PostgreSQL overlap."
     )
     inbox_days: int = Field(default=14, ge=1, description="How long handled event ids are remembered.")
+    import_keep_days: float = Field(
+        default=90, gt=0, description="Days that imports and the records refused in them are kept."
+    )

@@ -81,6 +81,21 @@ class Imports:
                 [problem.external_id for _, problem in rejections],
             )
 
+    async def forget(self, before: UUID) -> int:
+        """Delete imports with an id before that one, of all accounts; returns how many rows went."""
+        gone = 0
+        async with self._database.control() as connection:
+            accounts = [row["id"] for row in await connection.fetch(queries.ACCOUNTS)]
+        for account_id in accounts:
+            for statement in queries.FORGET_IMPORTS:
+                deleted = -1
+                while deleted:
+                    async with self._database.account(account_id) as connection:
+                        status = await connection.execute(statement, account_id, before)
+                    deleted = int(status.rpartition(" ")[2])
+                    gone += deleted
+        return gone
+
     async def get(self, account_id: int, import_id: UUID) -> dict[str, Any] | None:
         """An import's progress."""
         async with self._database.account(account_id) as connection:

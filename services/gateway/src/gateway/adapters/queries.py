@@ -77,6 +77,16 @@ IMPORT_ISSUES = """
             AND (position, event_id::text || field) > ($4, $5)) issues
     ORDER BY position, part LIMIT $6"""
 
+# Forget imports that began before a moment: those with ids up to then ($2), a bounded number of rows a time. Refusals
+# first: when it ends halfway, the import is still there to lead the next run to the rest.
+ACCOUNTS = "SELECT id FROM control.account ORDER BY id"
+FORGET_IMPORTS = (
+    """DELETE FROM control.import_rejection WHERE ctid = ANY(ARRAY(
+           SELECT ctid FROM control.import_rejection WHERE account_id = $1 AND import_id < $2 LIMIT 5000))""",
+    """DELETE FROM control.import WHERE ctid = ANY(ARRAY(
+           SELECT ctid FROM control.import WHERE account_id = $1 AND id < $2 LIMIT 5000))""",
+)
+
 # -------------------------------------------------------------------------------------------------------- leads
 LEAD = """
     SELECT id, version, fields, created_at, updated_at FROM leads.lead WHERE account_id = $1 AND id = $2"""

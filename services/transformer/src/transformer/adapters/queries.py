@@ -100,3 +100,12 @@ CONNECTIONS = """
 FORGET_HANDLED = """
     DELETE FROM leads.inbox WHERE (account_id, event_id) IN
         (SELECT account_id, event_id FROM leads.inbox WHERE handled_at < now() - $1::interval LIMIT 5000)"""
+
+# What the transformer had to say about imports that began before a moment: the ids up to then ($1).
+FORGET_IMPORTS = tuple(
+    f"""
+    DELETE FROM leads.{table} WHERE ctid = ANY(ARRAY(
+        SELECT old.ctid FROM control.account a JOIN leads.{table} old ON old.account_id = a.id AND old.import_id < $1
+        LIMIT 5000))"""  # noqa: S608 - names are from the tuple below
+    for table in ("import_issue", "import_progress")
+)
