@@ -124,6 +124,8 @@ def test_a_type_younger_than_this_service_is_recorded_by_its_name() -> None:
         event_of(e.LEAD_CREATED, id="not-a-uuid"),
         event_of(e.LEAD_CREATED, time="yesterday"),
         event_of(e.LEAD_CREATED, time="2025-01-10T10:30:00"),
+        event_of(e.LEAD_CREATED, time="0001-01-01T00:00:00+10:00"),
+        event_of(e.LEAD_CREATED, id="0" * 8 + "-0000-0000-0000-" + "0" * 12 + "\n"),
         event_of(e.LEAD_CREATED, {"actor": "somebody"}),
         event_of(e.LEAD_CREATED, {"actor": {"user": 7}}),
         event_of(e.LEAD_CREATED, {"actor": {"user": "a\x00b"}}),

@@ -5,6 +5,8 @@ from typing import Any
 import asyncpg
 import orjson
 
+from hub.bus.embedded.database import PooledConnection
+
 # What a statement raises while the database is away. InternalClientError: the server was killed in mid-answer.
 DATABASE_AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
@@ -35,11 +37,18 @@ async def open_pool(
 ) -> asyncpg.Pool:
     """A pool whose connections act as ``role`` and speak json and jsonb as Python values.
 
-    A ``bytes`` value given for either is taken as JSON that is encoded already.
+    A ``bytes`` value given for either is taken as JSON that is encoded already. What is set on a connection must be set
+    for its transaction only: the next user of the connection gets it as it is.
     """
     settings = {"application_name": application_name, "timezone": "UTC"}
     if role:
         settings["role"] = role
     return await asyncpg.create_pool(
-        database_url, min_size=min_size, max_size=max_size, init=_prepare, server_settings=settings, command_timeout=60
+        database_url,
+        min_size=min_size,
+        max_size=max_size,
+        connection_class=PooledConnection,
+        init=_prepare,
+        server_settings=settings,
+        command_timeout=60,
     )

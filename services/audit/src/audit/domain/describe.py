@@ -41,8 +41,10 @@ def _only(data: Data, *names: str) -> dict[str, Any]:
 
 
 def _lead(data: Data) -> dict[str, Any]:
-    origin = data.get("origin") or {}
-    return _only(data.get("lead") or {}, "version") | _only(origin, "import_id", "connection_id")
+    lead, origin = data.get("lead") or {}, data.get("origin") or {}
+    told = {"version": lead.get("version"), "import_id": origin.get("import_id")}
+    told["connection_id"] = origin.get("connection_id")
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _rejected(data: Data) -> dict[str, Any]:

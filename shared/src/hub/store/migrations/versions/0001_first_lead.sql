@@ -347,6 +347,18 @@ CREATE TABLE audit.daily (
     PRIMARY KEY (account_id, day, event)
 );
 
+-- Whatever comes into the trail, by INSERT or by COPY, is in the day's totals. In key order, so that two copies of the
+-- service which count at the same time wait for each other and never deadlock.
+CREATE FUNCTION audit.count() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN
+    INSERT INTO audit.daily AS total (account_id, day, event, entries)
+    SELECT account_id, (at AT TIME ZONE 'UTC')::date, event, count(*) FROM fresh GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ON CONFLICT (account_id, day, event) DO UPDATE SET entries = total.entries + excluded.entries;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER counted AFTER INSERT ON audit.entry REFERENCING NEW TABLE AS fresh
+    FOR EACH STATEMENT EXECUTE FUNCTION audit.count();
+
 ------------------------------------------------------------------------------------------------- grants
 GRANT USAGE ON SCHEMA control, leads, sync, webhooks, audit TO
     hub_gateway, hub_transformer, hub_sync_worker, hub_webhook_dispatcher, hub_audit, hub_admin;
