@@ -55,6 +55,16 @@ async def test_dead_letters_are_listed_and_redriven(hubctl: Hubctl, database_url
     assert "no dead letters" in hubctl("dead", "list").stderr
 
 
+async def test_dead_letters_are_discarded(hubctl: Hubctl, database_url: str) -> None:
+    await make_dead_letter(database_url)
+    refused = hubctl("dead", "discard", "--queue", "audit")
+    assert refused.returncode != 0
+    assert "say --all" in refused.stderr
+    assert "0 dead letters" in hubctl("dead", "discard", "nobody", "--queue", "audit").stderr
+    assert "1 dead letters of mpp.audit are gone" in hubctl("dead", "discard", "--all", "--queue", "audit").stderr
+    assert "no dead letters" in hubctl("dead", "list").stderr
+
+
 async def test_failed_pushes_are_listed_and_redriven(hubctl: Hubctl, database_url: str) -> None:
     connection = await asyncpg.connect(database_url)
     account_id, connection_id = await connection.fetchrow(_CONNECTION) or (0, 0)

@@ -59,3 +59,19 @@ async def redrive(
     async with bus() as line:
         moved = await line.redrive(wanted, ids or None)
     done(f"{moved} dead letters are back in {wanted.name}")
+
+
+@app.command("discard")
+@run_async
+async def discard(
+    ids: list[str] = typer.Argument(None, help="Ids of dead letters; all of the queue with --all."),  # noqa: B008
+    queue: str = typer.Option(..., help="The queue they died in."),
+    everything: bool = typer.Option(False, "--all", help="Discard every dead letter of the queue."),
+) -> None:
+    """Delete dead letters for good: events that can never be handled, such as those of a publisher's mistake."""
+    if bool(ids) == everything:
+        raise Problem("Name the dead letters to discard, or say --all.", "hubctl dead list shows their ids.")
+    (wanted,) = chosen(queue)
+    async with bus() as line:
+        gone = await line.discard(wanted, ids or None)
+    done(f"{gone} dead letters of {wanted.name} are gone for good")

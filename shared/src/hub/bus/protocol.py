@@ -98,3 +98,6 @@ class Bus(Publisher, Protocol):
 
     async def redrive(self, queue: Queue, ids: Sequence[str] | None = None) -> int:
         """Put dead letters (all, or those named) back into their queue; returns how many."""
+
+    async def discard(self, queue: Queue, ids: Sequence[str] | None = None) -> int:
+        """Delete dead letters (all, or those named) for good; returns how many."""

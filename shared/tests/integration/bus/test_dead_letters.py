@@ -220,3 +220,17 @@ async def test_what_no_letter_could_carry_holds_up_nobody(lab: Lab) -> None:
     letters = await bus.dead_letters(queue)
     assert sum(letter.reason.startswith("unreadable: ") for letter in letters) == 3
     assert [letter.reason[:3] for letter in letters if letter.id == first.id] == ["yyy"]
+
+
+async def test_dead_letters_are_discarded_by_id_or_all(lab: Lab) -> None:
+    queue, recorder = lab.queue(), Recorder(lambda _: dead("never"))
+    bus = await lab.open(queue)
+    await bus.consume(queue, recorder, ConsumerOptions())
+    events = make_events(queue, 4)
+    await bus.publish_many(events)
+    await depth_becomes(bus, queue.dead, 4)
+    assert await bus.discard(queue, [events[1].id, "unknown"]) == 1
+    await depth_becomes(bus, queue.dead, 3)
+    assert events[1].id not in {letter.id for letter in await bus.dead_letters(queue)}
+    assert await bus.discard(queue) == 3
+    await depth_becomes(bus, queue.dead, 0)

@@ -98,6 +98,11 @@ class EmbeddedBus(GroupCommitPublisher):
         await pool.execute(queries.NOTIFY, [queue.name])
         return len(rows)
 
+    async def discard(self, queue: Queue, ids: Sequence[str] | None = None) -> int:
+        """Delete dead letters (all, or those named) for good; returns how many."""
+        status = await self._connected().execute(queries.DISCARD, queue.name, None if ids is None else list(ids))
+        return int(status.rpartition(" ")[2])
+
     async def _declare(self, queues: Sequence[Queue]) -> None:
         bindings = [(event_type, queue.name) for queue in queues for event_type in queue.binds]
         async with self._connected().acquire() as connection, connection.transaction():

@@ -115,5 +115,8 @@ WITH back AS (
 INSERT INTO bus.message (queue, body_id) SELECT $1, id FROM numbered RETURNING id
 """
 
+# Dead letters deleted for good. ($1 queue, $2 ids or null for all)
+DISCARD = "DELETE FROM bus.dead_letter WHERE queue = $1 AND ($2::text[] IS NULL OR id = ANY($2))"
+
 # Whether a write would be taken now.
 WRITABLE = "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"

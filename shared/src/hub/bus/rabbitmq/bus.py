@@ -88,6 +88,11 @@ class RabbitBus(GroupCommitPublisher):
         async with self._channel() as channel:
             return await dead_letters.redrive(channel, self._sender, queue, ids)
 
+    async def discard(self, queue: Queue, ids: Sequence[str] | None = None) -> int:
+        """Delete dead letters (all, or those named) for good; returns how many."""
+        async with self._channel() as channel:
+            return await dead_letters.discard(channel, queue, ids)
+
     async def _ensure_topology(self, connection: AbstractConnection) -> None:
         await ensure(connection, self._queues, self._new_queue_seconds)
 

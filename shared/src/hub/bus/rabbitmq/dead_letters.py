@@ -25,18 +25,34 @@ async def look(channel: AbstractChannel, queue: Queue, limit: int) -> list[DeadL
 
 async def redrive(channel: AbstractChannel, sender: Sender, queue: Queue, ids: Sequence[str] | None) -> int:
     """Put dead letters back into their queue as if new; each leaves the dead letters only when that is confirmed."""
-    letters = await declare_dead(channel, queue)
-    wanted = None if ids is None else set(ids)
     driven = 0
-    count = letters.declaration_result.message_count or 0
-    async for message in _waiting(letters, count):
-        letter = _letter(queue, message)
-        if wanted is None or letter.id in wanted:
-            await sender.again(queue, Letter(letter.id, message.body, 0, "re-driven"))
-            await message.ack()
-            driven += 1
+    async for message, letter in _chosen(channel, queue, ids):
+        await sender.again(queue, Letter(letter.id, message.body, 0, "re-driven"))
+        await message.ack()
+        driven += 1
     await channel.close()
     return driven
+
+
+async def discard(channel: AbstractChannel, queue: Queue, ids: Sequence[str] | None) -> int:
+    """Delete dead letters for good."""
+    gone = 0
+    async for message, _ in _chosen(channel, queue, ids):
+        await message.ack()
+        gone += 1
+    await channel.close()
+    return gone
+
+
+async def _chosen(
+    channel: AbstractChannel, queue: Queue, ids: Sequence[str] | None
+) -> AsyncIterator[tuple[AbstractIncomingMessage, DeadLetter]]:
+    letters = await declare_dead(channel, queue)
+    wanted = None if ids is None else set(ids)
+    async for message in _waiting(letters, letters.declaration_result.message_count or 0):
+        letter = _letter(queue, message)
+        if wanted is None or letter.id in wanted:
+            yield message, letter
 
 
 async def _waiting(letters: AbstractQueue, limit: int) -> AsyncIterator[AbstractIncomingMessage]:
