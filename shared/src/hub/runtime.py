@@ -12,12 +12,14 @@ import structlog
 import uvloop
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestHandler
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from hub.settings import ServiceSettings
 from hub.telemetry.logs import configure_logging
 from hub.telemetry.metrics import BUILD
 
+_FIRST_REQUEST_SECONDS = 10.0  # at least; at most twice as long
 Check = Callable[[], Awaitable[bool]]
 Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Front = Callable[[Serve], Serve]
@@ -61,13 +63,31 @@ async def serving(app: web.Application, host: str, port: int, *, stop_seconds: f
         server = runner.server
         assert server is not None
         server.request_handler = app[FRONT](server.request_handler)  # type: ignore[assignment]
+    closing = asyncio.create_task(_hang_up_on_the_silent(runner))
     try:
         site = web.TCPSite(runner, host, port, backlog=1024)
         await site.start()
         address: tuple[str, int] = runner.addresses[0][:2]
         yield address[1]
     finally:
+        closing.cancel()
         await runner.cleanup()
+
+
+async def _hang_up_on_the_silent(runner: web.AppRunner) -> None:
+    """Close connections whose first request has not come after a while; aiohttp would wait for its headers for ever.
+
+    Between requests its own keep-alive time counts, and bodies are timed by those who read them.
+    """
+    waiting: set[RequestHandler] = set()
+    while runner.server is not None:
+        await asyncio.sleep(_FIRST_REQUEST_SECONDS)
+        silent = {each for each in runner.server.connections if each._request_count == 0}
+        for connection in silent & waiting:
+            connection.force_close()
+            if connection.transport is not None:
+                connection.transport.close()
+        waiting = silent
 
 
 class Service:
