@@ -4,7 +4,7 @@ from functools import partial
 
 from aiohttp import web
 
-from hub.bus import open_bus
+from hub.bus import open_bus, transactional
 from hub.bus.protocol import ConsumerOptions
 from hub.contracts.events import CONNECTION_CONNECTED
 from hub.contracts.topology import SYNC_WORKER
@@ -32,7 +32,7 @@ async def build(service: Service, settings: SyncWorkerSettings) -> web.Applicati
     await bus.connect()
     service.resources.push_async_callback(bus.close)
 
-    outbox = Outbox(pool, "sync.outbox")
+    outbox = Outbox(pool, "sync.outbox", transactional(bus, settings.database_url))
     targets = Targets(pool, outbox)
     causes = Causes()
     vault = Vault(pool, Keyring.load(settings.keyring_file, settings.keyring))

@@ -6,7 +6,7 @@ import asyncpg
 import structlog
 from aiohttp import web
 
-from hub.bus import open_bus
+from hub.bus import open_bus, transactional
 from hub.bus.protocol import ConsumerOptions
 from hub.contracts.topology import TRANSFORMER
 from hub.runtime import Service
@@ -29,7 +29,7 @@ async def build(service: Service, settings: TransformerSettings) -> web.Applicat
     bus = open_bus(settings.effective_bus_url, name="transformer")
     await bus.connect()
     service.resources.push_async_callback(bus.close)
-    outbox = Outbox(pool, "leads.outbox")
+    outbox = Outbox(pool, "leads.outbox", transactional(bus, settings.database_url))
     transformer = Transformer(pool, outbox, Directory(pool))
     service.background(outbox.relay(bus), "outbox relay")
     service.background(_purge(pool, settings), "purge")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hub.bus.brake import BrakeSettings
 from hub.bus.embedded.bus import EmbeddedBus
-from hub.bus.protocol import Bus
+from hub.bus.protocol import Bus, TransactionalPublisher
 from hub.bus.publisher import PublishLimits
 from hub.bus.rabbitmq.bus import RabbitBus
 from hub.bus.rabbitmq.topology import NEW_QUEUE_SECONDS
@@ -33,3 +33,8 @@ def open_bus(
     if scheme in ("postgresql", "postgres"):
         return EmbeddedBus(url, name=name, queues=queues, limits=limits, brake=brake)
     raise ValueError("the bus URL must begin with amqp://, amqps:// or postgresql://")
+
+
+def transactional(bus: Bus, database_url: str) -> TransactionalPublisher | None:
+    """The bus as one that publishes within transactions of this database; None when it lives elsewhere."""
+    return bus if isinstance(bus, EmbeddedBus) and bus.url == database_url else None

@@ -60,6 +60,20 @@ class Publisher(Protocol):
         """A batch body that is encoded already (the outbox relay's case)."""
 
 
+class TransactionalPublisher(Protocol):
+    """A bus in the caller's own database: messages are committed with the data they tell of."""
+
+    async def publish_within(self, connection: Any, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Messages (event type, encoded batch) as part of the connection's transaction.
+
+        Consumers may have them as soon as it commits. Raises Unavailable when no queue is bound to one of the types;
+        the transaction has to be undone then.
+        """
+
+    async def announce(self, event_types: Collection[str]) -> None:
+        """Wake who hears these types. Only speed depends on it: consumers look for themselves every second."""
+
+
 class Subscription(Protocol):
     """A running consumer."""
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import asyncpg
 import structlog
 
-from hub.bus.protocol import Publisher
+from hub.bus.protocol import Publisher, TransactionalPublisher
 from hub.contracts.cloudevents import (
     MAX_BATCH_BYTES,
     MAX_BATCH_EVENTS,
@@ -35,9 +35,9 @@ _AWAY = (
 
 
 class StoredBatch(NamedTuple):
-    """An outbox row: one encoded message body."""
+    """An outbox row: one encoded message body. Without an id: no row, but a message that is on the bus already."""
 
-    id: int
+    id: int | None
     type: str
     body: bytes
 
@@ -47,10 +47,14 @@ class Outbox:
 
     The process that wrote a row publishes it straight from memory; the table is read again only for rows that were
     left behind, by a crash or by a broker that was away.
+
+    With ``within``, a bus in the same database (see ``hub.bus.transactional``), messages do without the table: they are
+    on the bus when the transaction commits. Rows of times with another bus are relayed all the same.
     """
 
-    def __init__(self, pool: asyncpg.Pool, table: str) -> None:
-        self._pool = pool
+    def __init__(self, pool: asyncpg.Pool, table: str, within: TransactionalPublisher | None = None) -> None:
+        self._pool, self._within = pool, within
+        self._unannounced: set[str] = set()
         self._wake = asyncio.Event()
         self._fresh: deque[StoredBatch] = deque()
         self._add = f"INSERT INTO {table} (type, body) SELECT * FROM unnest($1::text[], $2::bytea[]) RETURNING id"  # noqa: S608 - a constant of ours
@@ -70,12 +74,18 @@ class Outbox:
         """The same for events that ``pack`` made messages of."""
         if not rows:
             return []
+        if self._within is not None:
+            await self._within.publish_within(connection, rows)
+            return [StoredBatch(None, kind, b"") for kind, _ in rows]
         ids = await connection.fetch(self._add, [kind for kind, _ in rows], [body for _, body in rows])
         return [StoredBatch(row["id"], *batch) for row, batch in zip(ids, rows, strict=True)]
 
     def wake(self, stored: Sequence[StoredBatch]) -> None:
         """These rows are committed: publish them now."""
-        self._fresh.extend(stored[: max(0, _FRESH_AT_MOST - len(self._fresh))])
+        if self._within is not None:
+            self._unannounced.update(batch.type for batch in stored)
+        else:
+            self._fresh.extend(stored[: max(0, _FRESH_AT_MOST - len(self._fresh))])
         self._wake.set()
 
     async def relay(self, bus: Publisher) -> None:
@@ -84,6 +94,7 @@ class Outbox:
         while True:
             self._wake.clear()
             try:
+                await self._announce()
                 while self._fresh:
                     await self._relay_fresh(bus)
                 if monotonic() - swept_at > _SWEEP_SECONDS:
@@ -99,6 +110,11 @@ class Outbox:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_SWEEP_SECONDS):  # wait_for would lose a cancellation that meets a wake-up
                     await self._wake.wait()
+
+    async def _announce(self) -> None:
+        if self._within is not None and self._unannounced:
+            types, self._unannounced = self._unannounced, set()
+            await self._within.announce(types)
 
     async def _relay_fresh(self, bus: Publisher) -> None:
         rows = [self._fresh.popleft() for _ in range(min(_ROWS_IN_HAND, len(self._fresh)))]

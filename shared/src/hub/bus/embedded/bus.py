@@ -1,7 +1,8 @@
 """The embedded transport, put together."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import asyncpg
 import structlog
@@ -102,6 +103,28 @@ class EmbeddedBus(GroupCommitPublisher):
         """Delete dead letters (all, or those named) for good; returns how many."""
         status = await self._connected().execute(queries.DISCARD, queue.name, None if ids is None else list(ids))
         return int(status.rpartition(" ")[2])
+
+    @property
+    def url(self) -> str:
+        """The database that carries this bus."""
+        return self._url
+
+    async def publish_within(self, connection: Any, messages: Sequence[tuple[str, bytes]]) -> None:
+        """TransactionalPublisher, for transactions of this bus's database.
+
+        The transaction may commit without waiting for the disk: whatever a consumer writes because of a message comes
+        later in the same write-ahead log, so that no crash keeps the effect and loses the message's own data.
+        """
+        types, bodies = [event_type for event_type, _ in messages], [body for _, body in messages]
+        if await connection.fetchval(queries.PUBLISH_WITHIN, types, bodies) != len(messages):
+            raise Unavailable(f"no queue is bound to one of {sorted(set(types))}: nobody would ever get the message")
+
+    async def announce(self, event_types: Collection[str]) -> None:
+        """TransactionalPublisher: wake the consumers; a database that is away is no matter, they look themselves."""
+        try:
+            await self._connected().execute(queries.ANNOUNCE, list(event_types))
+        except (Unavailable, *DATABASE_AWAY) as error:
+            _log.warning("bus.notify_failed", bus=self._name, error=repr(error))
 
     async def _declare(self, queues: Sequence[Queue]) -> None:
         bindings = [(event_type, queue.name) for queue in queues for event_type in queue.binds]

@@ -18,6 +18,21 @@ WITH bound AS (SELECT queue FROM bus.binding WHERE event_type = $1),
 INSERT INTO bus.message (queue, body_id) SELECT bound.queue, stored.id FROM bound, stored RETURNING queue
 """
 
+# Messages as part of somebody's transaction; returns how many of them some queue hears.
+# Sorted by number, so that messages wait in the order in which they were given. ($1 event types, $2 bodies)
+PUBLISH_WITHIN = """
+WITH given AS MATERIALIZED (
+    SELECT nextval('bus.body_id') AS id, event_type, body
+    FROM unnest($1::text[], $2::bytea[]) AS message (event_type, body)
+), bound AS (SELECT given.id, queue FROM given JOIN bus.binding USING (event_type)),
+   stored AS (INSERT INTO bus.body (id, body) SELECT id, body FROM given),
+   sent AS (INSERT INTO bus.message (queue, body_id) SELECT queue, id FROM bound ORDER BY id)
+SELECT count(DISTINCT id) FROM bound
+"""
+
+# Wake the consumers of queues that hear event types. ($1 event types)
+ANNOUNCE = "SELECT pg_notify(queue, '') FROM bus.binding WHERE event_type = ANY($1::text[]) GROUP BY queue"
+
 # Wake the consumers of queues. A transaction of its own: notifying commits take turns, and must not wait for a disk.
 NOTIFY = "SELECT pg_notify(queue, '') FROM unnest($1::text[]) AS queue"
 
