@@ -27,7 +27,9 @@ class Merged:
 
 def first_version(defaults: Registers, writes: Mapping[str, Any], clock: Clock) -> Merged:
     """A lead that did not exist: what ``merge`` would make of nothing, without comparing."""
-    values = {name: value for name, value in writes.items() if value is not None}
+    values = writes
+    if None in writes.values():
+        values = {name: value for name, value in writes.items() if value is not None}
     changes = {name: [None, value, CREATED] for name, value in values.items()}
     return Merged({**defaults, **values}, dict.fromkeys(writes, clock), changes, True)
 

@@ -78,13 +78,12 @@ class Decider:
         self._account_for(item, "updated" if merged.changes else "unchanged", lead_id)
 
     def _create(self, item: Incoming) -> None:
-        if not any(value is not None for value in item.fields.values()):
+        merged = first_version(_DEFAULTS, item.fields, item.clock)
+        if not merged.changes:
             self._reject(rejection(item, "EMPTY_RECORD", "the record says nothing about a lead"))
             return
-        lead_id = self._new_lead_id()
-        lead = LeadState(item.account_id, lead_id, 0, {}, {}, self._now, self._now, is_new=True)
-        merged = first_version(_DEFAULTS, item.fields, item.clock)
-        lead.clocks = merged.clocks
+        lead_id, now = self._new_lead_id(), self._now
+        lead = LeadState(item.account_id, lead_id, 0, merged.fields, merged.clocks, now, now, is_new=True)
         self._leads[item.account_id, lead_id] = self.plan.leads[item.account_id, lead_id] = lead
         self._new_version(item, lead, merged)
         self._remember_link(item, lead_id)
