@@ -48,7 +48,7 @@ class _Stream:
         return self._content.pop()
 
 
-@given(st.lists(st.tuples(st.integers(), st.text(st.characters(exclude_characters="\x00"))), min_size=1))
+@given(st.lists(st.tuples(st.integers(), st.text(st.characters(codec="utf-8", exclude_characters="\x00"))), min_size=1))
 def test_a_row_is_a_line_and_a_value_a_column(rows: list[tuple[int, str]]) -> None:
     lines = copy_lines(["bigint", "text"], rows).decode().split("\n")
     assert len(lines) == len(rows) + 1
