@@ -79,7 +79,7 @@ class Consumer:
         while not self._stopping.is_set():
             if self._brake.on:
                 async with self._probing:  # one worker tries one batch, the others wait for what comes of it
-                    if self._brake.on and not await self._stopped_within(self._brake_settings.probe_after):
+                    if self._brake.on and not await self._runner.stopped_within(self._brake_settings.probe_after):
                         await self._next_batch()
             else:
                 await self._next_batch()
@@ -116,7 +116,7 @@ class Consumer:
         except Exception:  # noqa: BLE001 - a worker that ends would stop consuming without a word
             _log.exception("bus.consumer_failed", queue=self._queue.name, messages=len(batch))
             await self._backend.give_back(batch)
-            await self._stopped_within(1.0)  # a fault of our own: let it be seen, not spin
+            await self._runner.stopped_within(1.0)  # a fault of our own: let it be seen, not spin
         finally:
             self.in_hand -= len(batch)
 
@@ -178,11 +178,3 @@ class Consumer:
                 _log.critical("bus.brake_on", queue=name, probe_after=self._brake_settings.probe_after)
             else:
                 _log.warning("bus.brake_released", queue=name)
-
-    async def _stopped_within(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-        except TimeoutError:
-            return False
-        return True

@@ -45,7 +45,7 @@ class Runner:
                     raise
                 metrics.HELD.labels(self._queue).inc()
                 _log.warning("bus.batch_held", queue=self._queue, **about, pause=pause, error=repr(error))
-            if await self._stopped_within(pause):
+            if await self.stopped_within(pause):
                 return None
         raise AssertionError("pauses never end")
 
@@ -65,7 +65,8 @@ class Runner:
             outcomes.update(found)
         return outcomes
 
-    async def _stopped_within(self, seconds: float) -> bool:
+    async def stopped_within(self, seconds: float) -> bool:
+        """Wait so long, or until the consumer is stopped; says whether it was."""
         try:
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()

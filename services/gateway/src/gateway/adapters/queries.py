@@ -44,23 +44,16 @@ ADD_REJECTIONS = """
     SELECT $1, $2, * FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[])
     ON CONFLICT DO NOTHING"""
 
-IMPORT = """
+_IMPORTS = """
     SELECT i.id, i.source, i.format, i.accepted, i.rejected, i.created_by, i.created_at, i.received_at,
            CASE WHEN i.state = 'receiving' AND i.heartbeat_at < now() - interval '1 minute' THEN 'aborted'
                 ELSE i.state END AS state,
            coalesce(p.created, 0) AS created, coalesce(p.updated, 0) AS updated,
            coalesce(p.unchanged, 0) AS unchanged, coalesce(p.rejected, 0) AS refused, p.updated_at
     FROM control.import i LEFT JOIN leads.import_progress p ON p.account_id = i.account_id AND p.import_id = i.id
-    WHERE i.account_id = $1 AND i.id = $2"""
-
-RECENT_IMPORTS = """
-    SELECT i.id, i.source, i.format, i.accepted, i.rejected, i.created_by, i.created_at, i.received_at,
-           CASE WHEN i.state = 'receiving' AND i.heartbeat_at < now() - interval '1 minute' THEN 'aborted'
-                ELSE i.state END AS state,
-           coalesce(p.created, 0) AS created, coalesce(p.updated, 0) AS updated,
-           coalesce(p.unchanged, 0) AS unchanged, coalesce(p.rejected, 0) AS refused, p.updated_at
-    FROM control.import i LEFT JOIN leads.import_progress p ON p.account_id = i.account_id AND p.import_id = i.id
-    WHERE i.account_id = $1 ORDER BY i.id DESC LIMIT $2"""
+    WHERE i.account_id = $1"""
+IMPORT = f"{_IMPORTS} AND i.id = $2"
+RECENT_IMPORTS = f"{_IMPORTS} ORDER BY i.id DESC LIMIT $2"
 
 # What the gateway refused while reading, and what the transformer refused or doubted; one list by position.
 IMPORT_ISSUES = """
