@@ -11,7 +11,7 @@ from hub.bus.protocol import ConsumerOptions
 from hub.contracts.topology import TRANSFORMER
 from hub.runtime import Service
 from hub.store.outbox import Outbox
-from hub.store.pool import DATABASE_AWAY, open_pool
+from hub.store.pool import DATABASE_AWAY, PLANS_BY_INDEX, open_pool
 from transformer.adapters.directory import Directory
 from transformer.adapters.purging import forget
 from transformer.handlers import Transformer
@@ -24,7 +24,7 @@ _PURGE_SECONDS = 600
 async def build(service: Service, settings: TransformerSettings) -> web.Application | None:
     """Open what the service needs, start consuming and relaying."""
     pool = await service.resources.enter_async_context(
-        await open_pool(settings.database_url, "hub_transformer", max_size=settings.db_pool_size)
+        await open_pool(settings.database_url, "hub_transformer", max_size=settings.db_pool_size, plans=PLANS_BY_INDEX)
     )
     bus = open_bus(settings.effective_bus_url, name="transformer")
     await bus.connect()

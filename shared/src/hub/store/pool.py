@@ -1,5 +1,6 @@
 """Connections to PostgreSQL, in the role of one service."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
@@ -32,15 +33,26 @@ async def _prepare(connection: asyncpg.Connection) -> None:
     await connection.set_type_codec("json", schema="pg_catalog", format="binary", encoder=_encode, decoder=orjson.loads)
 
 
+# For workers, whose statements all look rows up by key. A plan made while a table is still small, or not yet analysed,
+# reads all of it, and stays in use while the table grows; with these, every plan goes by the index.
+PLANS_BY_INDEX = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+
+
 async def open_pool(
-    database_url: str, role: str | None, *, min_size: int = 1, max_size: int = 8, application_name: str = "hub"
+    database_url: str,
+    role: str | None,
+    *,
+    min_size: int = 1,
+    max_size: int = 8,
+    application_name: str = "hub",
+    plans: Mapping[str, str] | None = None,
 ) -> asyncpg.Pool:
     """A pool whose connections act as ``role`` and speak json and jsonb as Python values.
 
     A ``bytes`` value given for either is taken as JSON that is encoded already. What is set on a connection must be set
-    for its transaction only: the next user of the connection gets it as it is.
+    for its transaction only: the next user of the connection gets it as it is. ``plans`` are settings of the planner.
     """
-    settings = {"application_name": application_name, "timezone": "UTC"}
+    settings = {"application_name": application_name, "timezone": "UTC", **(plans or {})}
     if role:
         settings["role"] = role
     return await asyncpg.create_pool(

@@ -8,7 +8,7 @@ TURNS_SEEN = "SELECT account_id, recent FROM leads.turn WHERE account_id = ANY($
 TAKE_TURN = """
     INSERT INTO leads.turn AS t (account_id, recent)
     SELECT account_id, ARRAY[$2::bigint] FROM unnest($1::bigint[]) account_id
-    ON CONFLICT (account_id) DO UPDATE SET recent = (t.recent || $2::bigint)[greatest(1, cardinality(t.recent) - 62):]
+    ON CONFLICT (account_id) DO UPDATE SET recent = (t.recent || $2::bigint)[greatest(1, cardinality(t.recent) - 30):]
     RETURNING account_id, recent"""
 
 # A large batch gives its turn back before its commit is on disk, so that the next one can write; nothing is

@@ -6,7 +6,6 @@ undoes the whole transaction.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 from hub.store.pool import Connection
@@ -51,7 +50,7 @@ async def append(connection: Connection, new: Addition) -> None:
     """Add rows."""
     if new.copied is not None:
         columns = tuple(new.table.columns)
-        source = BytesIO(new.copied)
+        source = memoryview(new.copied)  # bytes would be taken for a path, and a file is read by threads
         await connection.copy_to_table(new.table.name, source=source, schema_name="leads", columns=columns)
     elif new.rows:
         await connection.execute(new.table.insert(), *zip(*new.rows, strict=True))
