@@ -178,6 +178,8 @@ CREATE TABLE leads.inbox (
     PRIMARY KEY (account_id, event_id)
 );
 
+CREATE INDEX inbox_age ON leads.inbox USING brin (handled_at);  -- for forgetting what is old
+
 -- Whose turn it is to write leads of an account: the row's lock, and the tokens of the latest writers.
 CREATE TABLE leads.turn (
     account_id bigint PRIMARY KEY,
