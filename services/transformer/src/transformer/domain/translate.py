@@ -36,26 +36,18 @@ def lead_received(event: Event, context: Context) -> Incoming:
     """A record by import, API or bus. Raises Invalid when an outside publisher broke the contract."""
     data = event.data if event.source in _TRUSTED_SOURCES else _validated(event)
     origin, actor, external_id = data["origin"], data["actor"], data.get("external_id")
-    fields = _flat(data["fields"])
-    normal = normalise(fields, context.regions.get(event.account_id, "US"))
     lead_id = data.get("lead_id")
-    owner = f"{origin['kind']}/{origin['source']}"
-    return Incoming(
-        event=event,
-        account_id=event.account_id,
-        kind="write",
-        owner=owner,
-        clock=_clock(_heard(event, context), data.get("observed_at"), owner),
-        timed=data.get("observed_at") is not None,
-        fields=normal.fields,
+    return _record(
+        event,
+        context,
+        owner=f"{origin['kind']}/{origin['source']}",
+        registers=_flat(data["fields"]),
+        observed_at=data.get("observed_at"),
         origin=origin,
         actor=actor,
         external_id=external_id,
         lead_id=lead_id,
         must_exist=lead_id is not None,
-        email=normal.email,
-        phone=normal.phone,
-        doubts=normal.doubts,
     )
 
 
@@ -72,25 +64,20 @@ def crm_record_received(event: Event, context: Context) -> Incoming | Rejected:
     if field_map is None:
         return Rejected(event, "UNKNOWN_CONNECTION", "the connection is gone", origin, actor, record_id)
     mapped = field_map.inbound(data["record"])
-    normal = normalise(mapped.registers, context.regions.get(event.account_id, "US"))
-    owner = f"crm/{connection_id}"
-    return Incoming(
-        event=event,
-        account_id=event.account_id,
-        kind="write",
-        owner=owner,
-        clock=_clock(_heard(event, context), data.get("observed_at"), owner),
-        timed=data.get("observed_at") is not None,
-        fields=normal.fields,
+    incoming = _record(
+        event,
+        context,
+        owner=f"crm/{connection_id}",
+        registers=mapped.registers,
+        observed_at=data.get("observed_at"),
         origin=origin,
         actor=actor,
         external_id=record_id,
         lead_id=mapped.lead_id,
         connection_id=connection_id,
-        email=normal.email,
-        phone=normal.phone,
-        doubts=normal.doubts + tuple(Doubt(p.field, p.code, p.message) for p in mapped.problems),
     )
+    incoming.doubts += tuple(Doubt(problem.field, problem.code, problem.message) for problem in mapped.problems)
+    return incoming
 
 
 def enrollment_received(event: Event, context: Context) -> Incoming:
@@ -133,6 +120,41 @@ def lead_synced(event: Event, context: Context) -> Incoming:
         lead_id=data["lead_id"],
         must_exist=True,
         connection_id=connection_id,
+    )
+
+
+def _record(
+    event: Event,
+    context: Context,
+    *,
+    owner: str,
+    registers: dict[str, Any],
+    observed_at: str | None,
+    origin: dict[str, Any],
+    actor: dict[str, Any],
+    external_id: str | None,
+    lead_id: int | None,
+    must_exist: bool = False,
+    connection_id: int | None = None,
+) -> Incoming:
+    normal = normalise(registers, context.regions.get(event.account_id, "US"))
+    return Incoming(
+        event=event,
+        account_id=event.account_id,
+        kind="write",
+        owner=owner,
+        clock=_clock(_heard(event, context), observed_at, owner),
+        timed=observed_at is not None,
+        fields=normal.fields,
+        origin=origin,
+        actor=actor,
+        external_id=external_id,
+        lead_id=lead_id,
+        must_exist=must_exist,
+        connection_id=connection_id,
+        email=normal.email,
+        phone=normal.phone,
+        doubts=normal.doubts,
     )
 
 
