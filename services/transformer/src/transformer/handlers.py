@@ -19,7 +19,7 @@ from transformer.adapters import queries, tables
 from transformer.adapters.directory import Directory
 from transformer.adapters.ids import LeadIds
 from transformer.adapters.reading import load
-from transformer.adapters.writing import Writes, prepare, write
+from transformer.adapters.writing import Writes, count, prepare, write
 from transformer.domain.decide import Decider, Known
 from transformer.domain.incoming import Context, Incoming, Rejected, Translate, rejection
 from transformer.domain.translate import canonical, crm_record_received, enrollment_received, lead_received, lead_synced
@@ -27,7 +27,7 @@ from transformer.domain.turns import Overtaken, Turns, about
 
 _log = structlog.get_logger()
 _ATTEMPTS = 6
-_HOPEFUL_ATTEMPTS = 3  # then the turn is taken first
+_HOPEFUL_ATTEMPTS = 2  # then the turn is taken first
 _SMALL_BATCH = 20  # above, the next batch is written while this one's commit is on its way to the disk
 
 Batch = list[Incoming | Rejected]
@@ -96,7 +96,10 @@ class Transformer:
                     raise
 
     async def _decide_then_write(self, connection: Connection, batch: Batch) -> list[StoredBatch]:
-        """Without a lock until the writing begins: another batch is written while this one is decided on."""
+        """Decided on and written without the turn; only its check and the commit are in turn.
+
+        Whoever has the turn waits for nobody's rows: what several batches write (an import's progress) comes after it.
+        """
         accounts = sorted({item.event.account_id for item in batch})
         seen = {row["account_id"]: row["recent"] for row in await connection.fetch(queries.TURNS_SEEN, accounts)}
         decided = await self._decide(connection, batch)
@@ -104,18 +107,23 @@ class Transformer:
         async with connection.transaction():
             if len(batch) > _SMALL_BATCH:
                 await connection.execute(queries.COMMIT_WITHOUT_WAITING)
+            stored = await self._write(connection, decided)
             now = {
                 account: recent[:-1] for account, recent in await connection.fetch(queries.TAKE_TURN, accounts, token)
             }
             self._turns.check(decided.rests_on, seen, now)
-            return await self._write(connection, decided)
+            await count(connection, decided.writes.plan)
+            return stored
 
     async def _decide_in_turn(self, connection: Connection, batch: Batch) -> list[StoredBatch]:
         """With the turn taken first: for a batch that was overtaken again and again."""
         accounts = sorted({item.event.account_id for item in batch})
         async with connection.transaction():
             await connection.execute(queries.TAKE_TURN, accounts, self._turns.unknown())
-            return await self._write(connection, await self._decide(connection, batch))
+            decided = await self._decide(connection, batch)
+            stored = await self._write(connection, decided)
+            await count(connection, decided.writes.plan)
+            return stored
 
     async def _decide(self, connection: Connection, batch: Batch) -> Decided:
         fresh = await self._fresh(connection, batch)

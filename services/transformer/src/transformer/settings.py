@@ -9,7 +9,7 @@ class TransformerSettings(ServiceSettings):
     """What only the transformer reads."""
 
     batches_in_hand: int = Field(
-        default=2, ge=1, le=16, description="Batches worked on at once, so that Python and PostgreSQL overlap."
+        default=3, ge=1, le=16, description="Batches worked on at once, so that Python and PostgreSQL overlap."
     )
     inbox_days: int = Field(default=14, ge=1, description="How long handled event ids are remembered.")
     import_keep_days: float = Field(

@@ -44,7 +44,6 @@ async def write(connection: Connection, writes: Writes) -> None:
     if plan.links:
         links = [(*key, *link) for key, link in plan.links.items()]
         await connection.execute(queries.UPSERT_LINKS, *zip(*links, strict=True))
-    await _progress(connection, plan)
     await _enrollments(connection, plan)
 
 
@@ -73,7 +72,8 @@ def _matchable_phone(value: Any) -> str | None:
     return value if isinstance(value, str) and value.startswith("+") and value[1:].isdigit() else None
 
 
-async def _progress(connection: Connection, plan: Plan) -> None:
+async def count(connection: Connection, plan: Plan) -> None:
+    """Add to imports' progress. A row that every batch of an import writes: for when the turn has come."""
     if plan.progress:
         items = sorted(plan.progress.items())  # sorted: two copies update the same rows in the same order
         names = ("created", "updated", "unchanged", "rejected")
