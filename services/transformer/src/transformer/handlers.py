@@ -13,9 +13,9 @@ from hub.contracts import events as e
 from hub.contracts.cloudevents import Event
 from hub.contracts.errors import HubError, Outcome, TooLarge, dead
 from hub.store.outbox import Outbox, StoredBatch, pack
-from hub.store.pool import Connection
+from hub.store.pool import Connection, may_copy
 from hub.telemetry.failures import words
-from transformer.adapters import queries, tables
+from transformer.adapters import queries
 from transformer.adapters.directory import Directory
 from transformer.adapters.ids import LeadIds
 from transformer.adapters.reading import load
@@ -156,7 +156,7 @@ class Transformer:
 
     async def _may_copy(self, connection: Connection) -> bool:
         if self._copies is None:
-            self._copies = bool(await connection.fetchval(tables.MAY_COPY))
+            self._copies = await may_copy(connection)
         return self._copies
 
     _copies: bool | None = None

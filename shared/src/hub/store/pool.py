@@ -14,6 +14,14 @@ DATABASE_AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.Interface
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy  # what a statement can be run on
 
 
+_MAY_COPY = "SELECT rolbypassrls OR rolsuper FROM pg_roles WHERE rolname = current_user"
+
+
+async def may_copy(connection: Connection) -> bool:
+    """Whether this role may COPY into tables of tenants: PostgreSQL refuses it to roles under row-level security."""
+    return bool(await connection.fetchval(_MAY_COPY))
+
+
 def _encode(value: Any) -> bytes:
     return value if isinstance(value, bytes) else orjson.dumps(value)
 

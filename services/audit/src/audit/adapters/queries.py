@@ -1,8 +1,5 @@
 """The audit service's SQL. The table itself counts what comes into it (trigger ``counted``)."""
 
-# COPY into a table with row-level security is for roles that it does not bind.
-MAY_COPY = "SELECT rolbypassrls OR rolsuper FROM pg_roles WHERE rolname = current_user"
-
 # One batch, one statement: what is new goes into the trail; returns how many.
 # A repeated event meets the primary key and is ignored. Rows are written in key order, so that two copies of the
 # service which hold overlapping batches wait for each other and never deadlock.

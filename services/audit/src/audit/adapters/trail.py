@@ -6,8 +6,9 @@ from operator import itemgetter
 import asyncpg
 
 from audit.adapters.copying import copy_text
-from audit.adapters.queries import MAY_COPY, RECORD
+from audit.adapters.queries import RECORD
 from audit.domain.entry import Entry
+from hub.store.pool import may_copy
 
 _COPY_FROM_ROWS = 50  # below, COPY's extra round trips cost more than they save
 
@@ -30,7 +31,7 @@ class PostgresTrail:
         """All of them, as new ones; False when some are not, or this role may not COPY: nothing was written then."""
         async with self._pool.acquire() as connection:
             if self._may_copy is None:
-                self._may_copy = bool(await connection.fetchval(MAY_COPY))
+                self._may_copy = await may_copy(connection)
             if not self._may_copy:
                 return False
             # In key order, as in RECORD: copies of the service never deadlock.

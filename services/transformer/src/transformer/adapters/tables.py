@@ -13,8 +13,6 @@ from transformer.adapters.copying import copy_lines
 
 _COPY_FROM_ROWS = 50  # below, COPY's extra round trips cost more than they save
 
-MAY_COPY = "SELECT rolbypassrls OR rolsuper FROM pg_roles WHERE rolname = current_user"
-
 Row = tuple[Any, ...]
 
 
@@ -41,7 +39,7 @@ class Addition:
 
 
 def addition(table: Table, rows: Sequence[Row], *, copy: bool) -> Addition:
-    """Make rows ready. ``copy`` says whether this role may COPY (see MAY_COPY)."""
+    """Make rows ready. ``copy`` says whether this role may COPY (``hub.store.pool.may_copy``)."""
     many = copy and len(rows) >= _COPY_FROM_ROWS
     return Addition(table, rows, copy_lines(table.columns.values(), rows) if many else None)
 
