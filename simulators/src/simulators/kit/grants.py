@@ -87,9 +87,9 @@ def random_token(kind: str) -> str:
 class Grants:
     """All clients, codes and tokens.
 
-    ``access_seconds``: lifetime of an access token (counted anew with each use if ``sliding``); ``refresh_idle_seconds``:
-    until an unused refresh token dies (None: never); ``rotate``: each refresh gives a new refresh token; ``maker``: makes
-    a token of a kind (access, refresh, code).
+    ``access_seconds``: lifetime of an access token (counted anew with each use if ``sliding``);
+    ``refresh_idle_seconds``: until an unused refresh token dies (None: never); ``rotate``: each refresh gives a new
+    refresh token; ``maker``: makes a token of a kind (access, refresh, code).
     """
 
     def __init__(
