@@ -12,7 +12,9 @@ _FIRST = (
 _LAST = (
     "Smith", "O'Brien", "Núñez", "Li", "Müller", "Khan", "de la Cruz", "Johansson", "Patel", "Ibáñez", "Brown",
     "Nguyen", "Kowalski", "García", "Sørensen", "Okafor", "Lefèvre", "Tanaka", "Martínez-López", "Williams", "Çelik",
-    "Santos",     "van den Berg", "MacDonald", "Hernández", "Rossi", "Schäfer", "Ivanova", "Kim", "Washington", "Guðmundsson", "Das",
+    "Santos", "van den Berg", "MacDonald", "Hernández", "Rossi", "Schäfer", "Ivanova", "Kim",
+    "Washington", "Guðmundsson",
+    "Das",
 )  # fmt: skip
 _BUSINESS = ("Logistics", "Dental", "Realty", "Software", "Health", "Foods", "Builders", "Consulting", "Energy", "Law")
 _TITLE = ("Owner", "Director", "Office Manager", "Head of Training", "Engineer", "Nurse", "Buyer", "Partner")
