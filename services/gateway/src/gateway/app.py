@@ -37,8 +37,8 @@ from gateway.web.routing import endpoints
 from hub.bus import open_bus
 from hub.bus.protocol import Publisher
 from hub.bus.publisher import PublishLimits
-from hub.contracts.connector import WebhookParser
 from hub.contracts.errors import Unavailable
+from hub.contracts.webhooks import WebhookParser
 from hub.egress import EgressPolicy
 from hub.registry import CONNECTORS
 from hub.runtime import FRONT, Service

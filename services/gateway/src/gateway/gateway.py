@@ -17,7 +17,7 @@ from gateway.domain.rate import RateLimiter
 from gateway.domain.session import Sessions
 from gateway.settings import GatewaySettings
 from hub.bus.protocol import Publisher
-from hub.contracts.connector import WebhookParser
+from hub.contracts.webhooks import WebhookParser
 from hub.egress import EgressPolicy
 
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import structlog
 
-from hub.contracts.connector import FailureKind, PushResult
+from hub.contracts.failures import FailureKind
+from hub.contracts.pushing import PushResult
 from sync_worker import metrics
 from sync_worker.adapters.lines import Line, Lines
 from sync_worker.domain.gate import Gate

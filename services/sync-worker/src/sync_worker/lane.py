@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import structlog
 
 from hub.bus.faults import is_passing
-from hub.contracts.connector import CrmFailure, FailureKind, PushResult, RecordError
+from hub.contracts.failures import CrmFailure, FailureKind, RecordError
+from hub.contracts.pushing import PushResult
 from sync_worker import metrics
 from sync_worker.adapters.lines import Line, Lines
 from sync_worker.adapters.targets import Targets

@@ -5,7 +5,7 @@ import time
 
 import structlog
 
-from hub.contracts.connector import CrmFailure, FailureKind
+from hub.contracts.failures import CrmFailure, FailureKind
 from sync_worker import metrics
 from sync_worker.adapters.lines import Line, Lines
 

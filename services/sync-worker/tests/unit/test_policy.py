@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.contracts.connector import FailureKind, PushItem, PushResult, RecordError
+from hub.contracts.failures import FailureKind, RecordError
+from hub.contracts.pushing import PushItem, PushResult
 from sync_worker.domain.gate import Gate
 from sync_worker.domain.plan import Claimed, Plan, Step
 from sync_worker.domain.policy import RetryPolicy, judge, read_policy

@@ -1,7 +1,7 @@
-"""What a connector is: one folder per CRM, the same five parts each, one line in ``hub.registry``.
+"""What a connector is: one folder per CRM, the same parts each, one line in ``hub.registry``.
 
-Everything here but ``CrmClient`` is pure; the client is the only part that talks to a CRM, and only sync-worker opens
-one.
+Everything here but ``CrmClient`` is pure; the client is the only part that talks to a CRM: sync-worker opens one to
+work, the gateway to try a new connection.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,21 +9,39 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
-WebhookMode = Literal["simple", "timestamped"]
+from hub.contracts.grants import OAuthApp, OAuthFlow, Tokens
+from hub.contracts.metering import Meter, Unmetered, Window
+from hub.contracts.pulling import Cursor, FieldSpec, Identity, Owner, Page, PullMode, RemoteRecord
+from hub.contracts.pushing import Companion, PushItem, PushResult
+from hub.contracts.webhooks import WebhookParser
 
 
 class Capability(StrEnum):
-    """What a connector may be able to do; its manifest says of each: done, or exempt with a reason."""
+    """What a connector may be able to do; its manifest says of each: done, or exempt with a reason.
 
-    PUSH = "push"
-    BATCH_PUSH = "batch_push"
-    IDEMPOTENT_CREATE = "idempotent_create"
-    PULL = "pull"
+    The conformance suite tries each one that is done.
+    """
+
+    PUSH = "push"  # create and update
+    BATCH_PUSH = "batch_push"  # several records a call, an outcome each
+    BULK = "bulk"  # an asynchronous job for large numbers, both ways
+    IDEMPOTENT_CREATE = "idempotent_create"  # a create repeated after a lost answer makes no second record
+    UPSERT = "upsert"  # by the CRM itself
+    DELETE = "delete"
+    COMPANIONS = "companions"  # contact, opportunity or deal follow an enrolment
+    PULL = "pull"  # every record, page by page
+    PULL_CHANGES = "pull_changes"
+    PULL_DELETES = "pull_deletes"
+    PULL_MERGES = "pull_merges"
+    FETCH = "fetch"  # records by id
+    DESCRIBE = "describe"
+    OWNERS = "owners"
     WEBHOOKS = "webhooks"
     WEBHOOK_TIMESTAMP = "webhook_timestamp"
     FIELD_MAPPINGS = "field_mappings"
     TRANSFORMATIONS = "transformations"
     TOKEN_REFRESH = "token_refresh"  # noqa: S105 - a capability's name
+    QUOTA = "quota"  # its limits are known and learnt
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,37 +60,14 @@ class Manifest:
 
     crm_type: str
     title: str
-    auth_types: tuple[str, ...]
+    auth_types: tuple[str, ...]  # api_key, oauth2
     scorecard: Mapping[Capability, Literal["done"] | Exempt]
-    push_batch: int = 1  # records that one call of ``CrmClient.push`` may carry
-
-
-class Headers(Protocol):
-    """Request headers: case-insensitive, a name may come more than once (multidict's interface)."""
-
-    def getall(self, key: str, default: list[str]) -> list[str]:
-        """All values of a header, or the default."""
-
-
-@dataclass(slots=True)  # not frozen, for the reason that Event is not: each webhook makes one
-class WebhookRecord:
-    """One record of a webhook, as the vendor shapes it; never changed once made."""
-
-    event: str  # lead.created, lead.updated, lead.deleted
-    record_id: str
-    fields: dict[str, Any]
-    replay_key: bytes  # equal for two deliveries of the same thing, of any length: the gateway keeps its digest
-    observed_at: str | None  # when the vendor says it happened, RFC 3339
-
-
-class WebhookParser(Protocol):
-    """Reads a CRM's webhooks. Pure, and on the gateway's hot path."""
-
-    def verify(self, mode: WebhookMode, secret: bytes, headers: Headers, body: bytes, now: float) -> None:
-        """Raise Unauthenticated unless the request is signed as ``mode`` says. ``now`` is Unix seconds."""
-
-    def parse(self, body: bytes) -> list[WebhookRecord]:
-        """The records of a body. Raises Malformed or Invalid, naming the field in ``details``."""
+    objects: tuple[str, ...] = ("lead",)  # lead, contact, opportunity, deal
+    push_batch: int = 1  # records that one call of ``CrmClient.push`` should carry
+    bulk_batch: int = 0  # records of one bulk job; 0: none
+    bulk_threshold: int = 2000  # from so many due records on, a job (configuration ``bulk_threshold``)
+    push_seconds: float = 0.0  # a call of ``push`` (with what it does inside) may last longer than one HTTP call
+    external_id: str = ""  # how a create is made idempotent, in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,71 +97,48 @@ class FieldMap(Protocol):
     def inbound(self, record: Mapping[str, Any]) -> InboundRecord:
         """A CRM's record (or part of one) as registers."""
 
+    def companions(self, lead_id: int, registers: Mapping[str, Any]) -> tuple[Companion, ...]:
+        """What has to stand beside the lead in the CRM, as it is now."""
 
-@dataclass(frozen=True, slots=True)
-class PushItem:
-    """A record to write, in the CRM's fields: created when ``external_id`` is None, else updated."""
-
-    lead_id: int
-    external_id: str | None
-    reference: str  # the hub's name for the lead, MPP-123, which the CRM keeps
-    fields: Mapping[str, Any]  # those that differ from what the CRM has
-    record: Mapping[str, Any]  # all that the hub knows, for CRMs that replace a record whole
-
-
-class FailureKind(StrEnum):
-    """Why a call did not succeed: the rows of the design document's error_handling table, and server faults."""
-
-    RATE_LIMIT = "rate_limit"
-    NETWORK = "network"
-    AUTH = "auth"
-    VALIDATION = "validation"
-    SERVER = "server"
+    def remote_fields(self) -> Mapping[str, str]:
+        """CRM field → register, of the fields that are mapped by name: those whose vanishing is an alarm."""
 
 
 @dataclass(frozen=True, slots=True)
-class RecordError:
-    """What a CRM (or the road to it) said against one record. Never holds a secret."""
+class PullRequest:
+    """One page, please."""
 
-    code: str
-    message: str
-    field: str | None = None
-    status: int | None = None
-    attempted_value: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PushResult:
-    """What came of one item."""
-
-    ok: bool
-    external_id: str | None = None
-    action: Literal["create", "update", "link"] | None = None
-    kind: FailureKind | None = None
-    error: RecordError | None = None
-    retry_after: float | None = None  # seconds, as the CRM told
-    unknown_outcome: bool = False  # the CRM may have stored it all the same
-
-
-class CrmFailure(Exception):
-    """A call to a CRM that is not about one record (look-up, test) failed."""
-
-    def __init__(self, kind: FailureKind, error: RecordError, retry_after: float | None = None) -> None:
-        self.kind, self.error, self.retry_after = kind, error, retry_after
-        super().__init__(f"{error.code}: {error.message}")
+    mode: PullMode
+    cursor: Cursor | None = None  # of the page before; None: the beginning (in CHANGES: of all that is)
+    backfill: bool = False  # a large read, which may use the vendor's bulk way
 
 
 class CrmClient(Protocol):
-    """One connection's line to its CRM."""
+    """One connection's line to its CRM. Its calls are authorised, metered, bounded in time and size."""
+
+    async def test(self) -> Identity:
+        """Whether the CRM answers, accepts the credentials and has what the hub needs. Raises CrmFailure."""
 
     async def push(self, items: Sequence[PushItem]) -> list[PushResult]:
         """Write records; one result per item, in order. Never raises for what a CRM or network does."""
 
+    async def delete(self, items: Sequence[PushItem]) -> list[PushResult]:
+        """Delete (or archive) records by ``external_id``; one that is gone already is done."""
+
     async def find(self, reference: str, email: str | None) -> str | None:
         """The id of the record that carries the reference, else of the one with that e-mail. Raises CrmFailure."""
 
-    async def test(self) -> None:
-        """Whether the CRM answers and accepts the credentials. Raises CrmFailure."""
+    async def pull(self, request: PullRequest) -> Page:
+        """The next page. Raises CrmFailure; the same cursor may then be tried again."""
+
+    async def fetch(self, record_ids: Sequence[str]) -> list[RemoteRecord]:
+        """Records by id, in any order; one that is gone comes as deleted. Raises CrmFailure."""
+
+    async def describe(self) -> list[FieldSpec]:
+        """Fields of the object that holds leads. Raises CrmFailure."""
+
+    async def owners(self) -> list[Owner]:
+        """Users that records can belong to. Raises CrmFailure."""
 
     async def close(self) -> None:
         """Disconnect."""
@@ -177,7 +149,9 @@ class ClientSettings:
     """What a client is opened with."""
 
     config: Mapping[str, Any]  # the connection's configuration: the design document's, nothing secret
-    credentials: bytes = field(repr=False)
+    tokens: Tokens = field(repr=False)
+    app: OAuthApp | None = None  # hosts of the vendor; None for CRMs that are named by the configuration alone
+    meter: Meter = field(default_factory=Unmetered)
     egress_allow: tuple[str, ...] = ()  # CIDRs that are reachable although they are not public
     connections: int = 16
     timeout: float = 15.0  # seconds for one call, connecting included
@@ -192,3 +166,5 @@ class Connector:
     check_config: Callable[[Mapping[str, Any]], None]  # raises Invalid, naming the field
     mapping: Callable[[Mapping[str, Any]], FieldMap]  # compiles a configuration; keep the result
     client: Callable[[ClientSettings], CrmClient]
+    limits: Callable[[Mapping[str, Any]], tuple[Window, ...]]  # budgets as known before the vendor tells
+    oauth: OAuthFlow | None = None

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from hub.contracts.connector import ClientSettings, CrmClient, CrmFailure, FailureKind, PushItem
+from hub.contracts.connector import ClientSettings, CrmClient
+from hub.contracts.failures import CrmFailure, FailureKind
+from hub.contracts.grants import FixedToken
+from hub.contracts.pushing import PushItem
 from hub.local.ports import free_port
 from hub.registry import CONNECTORS
 from simulators.custom.app import Running, running
@@ -34,7 +37,7 @@ async def client() -> AsyncIterator[Open]:
 
     def open_client(url: str, *, key: str = KEY, allow: str = "127.0.0.0/8", **config: Any) -> CrmClient:
         document = {"crm_type": "custom", "base_url": url, **config}
-        settings = ClientSettings(document, key.encode(), (allow,) if allow else (), timeout=1.0)
+        settings = ClientSettings(document, FixedToken(key), egress_allow=(allow,) if allow else (), timeout=1.0)
         opened.append(CONNECTORS["custom"].client(settings))
         return opened[-1]
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from hub.connectors.custom import answers
 from hub.connectors.custom.answers import Failed
-from hub.contracts.connector import FailureKind, PushItem
+from hub.contracts.failures import FailureKind
+from hub.contracts.pushing import PushItem
 
 ITEM = PushItem(1, None, "MPP-1", {}, {"email": "john@example.com"})
 

@@ -18,6 +18,6 @@ def test_the_card_agrees_with_the_code(name: str, connector: Connector) -> None:
     manifest = connector.manifest
     assert manifest.crm_type == name
     assert (manifest.scorecard[Capability.BATCH_PUSH] == DONE) == (manifest.push_batch > 1)
-    assert (manifest.scorecard[Capability.PULL] == DONE) == hasattr(connector.client, "fetch_page")
+    assert (manifest.scorecard[Capability.PULL] == DONE) == (manifest.scorecard[Capability.PULL_CHANGES] == DONE)
     assert (manifest.scorecard[Capability.TOKEN_REFRESH] == DONE) == ("oauth2" in manifest.auth_types)
     assert (manifest.scorecard[Capability.IDEMPOTENT_CREATE] == DONE) == hasattr(connector.client, "find")

@@ -13,8 +13,8 @@ from gateway.adapters import queries
 from gateway.adapters.database import Database
 from gateway.domain.access import Network
 from gateway.domain.networks import parse_networks
-from hub.contracts.connector import WebhookMode
 from hub.contracts.errors import Unavailable
+from hub.contracts.webhooks import WebhookMode
 from hub.vault import Vault
 from hub.vault.vault import Unreadable
 

@@ -14,9 +14,9 @@ from gateway.handlers.places import number
 from gateway.web.bodies import body_at_hand, expect_type, read_body
 from gateway.web.quick import json_answer
 from hub.contracts.cloudevents import Event
-from hub.contracts.connector import WebhookParser, WebhookRecord
 from hub.contracts.errors import Conflict, Forbidden, NotFound, Unauthenticated
 from hub.contracts.events import CRM_RECORD_RECEIVED
+from hub.contracts.webhooks import WebhookParser, WebhookRecord, WebhookRequest, WebhookTrust
 from hub.telemetry.trace import current_traceparent
 
 WEBHOOK_LIMIT = 1_000_000
@@ -35,7 +35,11 @@ async def receive_by_crm(gateway: Gateway, crm_type: str, request: web.Request) 
         await gateway.connections.newer()  # its connection, or the secret, may be a moment old
         connection = _signer(parser, gateway.connections.of_type(crm_type), request, body)
     ip = _checked_ip(gateway, request, connection)
-    return await _accept(gateway, request, [_event(connection, record, ip) for record in parser.parse(body)])
+    return await _accept(
+        gateway,
+        request,
+        [_event(connection, record, ip) for record in parser.parse(_trust(connection), _seen(request, body))],
+    )
 
 
 async def receive_by_connection(gateway: Gateway, crm_type: str, request: web.Request) -> web.StreamResponse:
@@ -52,7 +56,11 @@ async def receive_by_connection(gateway: Gateway, crm_type: str, request: web.Re
         await gateway.connections.newer()
         connection = _named(gateway, parser, crm_type, connection_id, request, body)
     ip = _checked_ip(gateway, request, connection)
-    return await _accept(gateway, request, [_event(connection, record, ip) for record in parser.parse(body)])
+    return await _accept(
+        gateway,
+        request,
+        [_event(connection, record, ip) for record in parser.parse(_trust(connection), _seen(request, body))],
+    )
 
 
 def _check_type(request: web.Request) -> None:
@@ -67,25 +75,25 @@ def _named(
     connection = gateway.connections.get(connection_id)
     if connection is None or connection.crm_type != crm_type:
         raise NotFound("There is no such connection")
-    parser.verify(connection.mode, connection.secret, request.headers, body, time())
+    parser.verify(_trust(connection), _seen(request, body))
     return connection
 
 
 def _signer(parser: WebhookParser, candidates: Sequence[Webhooks], request: web.Request, body: bytes) -> Webhooks:
     if len(candidates) == 1:
-        parser.verify(candidates[0].mode, candidates[0].secret, request.headers, body, time())
+        parser.verify(_trust(candidates[0]), _seen(request, body))
         return candidates[0]
     if len(candidates) > _MOST_CANDIDATES:
         raise Conflict(
             "Too many connections to this CRM to tell them apart; use the address with the connection's id",
             code="AMBIGUOUS_CONNECTION",
         )
-    headers, now = request.headers, time()
+    seen = _seen(request, body)
     signers: list[Webhooks] = []
     refused = Unauthenticated("The signature does not match")
     for candidate in candidates:
         try:
-            parser.verify(candidate.mode, candidate.secret, headers, body, now)
+            parser.verify(_trust(candidate), seen)
         except Unauthenticated as error:
             refused = error
         else:
@@ -98,6 +106,14 @@ def _signer(parser: WebhookParser, candidates: Sequence[Webhooks], request: web.
             code="AMBIGUOUS_CONNECTION",
         )
     return signers[0]
+
+
+def _trust(connection: Webhooks) -> WebhookTrust:
+    return WebhookTrust(connection.mode, connection.secret)
+
+
+def _seen(request: web.Request, body: bytes) -> WebhookRequest:
+    return WebhookRequest(request.method, str(request.rel_url), request.headers, body, time())
 
 
 def _checked_ip(gateway: Gateway, request: web.Request, connection: Webhooks) -> str | None:

@@ -7,6 +7,7 @@ import asyncpg
 
 from hub.contracts.connector import ClientSettings, Connector, CrmClient, FieldMap
 from hub.contracts.errors import HubError
+from hub.contracts.grants import FixedToken
 from hub.registry import CONNECTORS
 from hub.vault import Vault
 from hub.vault.vault import Unreadable
@@ -57,7 +58,7 @@ class Lines:
             raise Unusable(f"there is no connector for {row['crm_type']}", row["updated_at"])
         settings = ClientSettings(
             config=row["config"],
-            credentials=await self._credentials(place, row),
+            tokens=FixedToken((await self._credentials(place, row)).decode().strip()),
             egress_allow=self._allow,
             connections=self._connections,
             timeout=self._timeout,

@@ -7,8 +7,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from hub.contracts.connector import FieldMap, PushItem
+from hub.contracts.connector import FieldMap
 from hub.contracts.ids import lead_external_id
+from hub.contracts.pushing import PushItem
 from sync_worker.domain.bases import DOUBTFUL, differing, is_blank, known_base
 
 

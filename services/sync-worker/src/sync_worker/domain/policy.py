@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hub.contracts.connector import FailureKind
+from hub.contracts.failures import FailureKind
 
 
 class Action(StrEnum):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from hub.contracts.connector import PushResult
+from hub.contracts.pushing import Action, PushResult
 from sync_worker.domain.plan import Plan, Step, new_base
 from sync_worker.domain.policy import RetryPolicy, judge
 
@@ -23,7 +23,7 @@ class Settlement:
     create_settled: bool = True  # False: a create may have happened; look before the next one
     write_settled: bool = True  # False: the CRM may hold what was to be sent, and its echo may yet come
     error: Mapping[str, Any] | None = None
-    action: Literal["create", "update", "link"] | None = None  # what was done in the CRM
+    action: Action | None = None  # what was done in the CRM
     call_ms: float = 0.0
 
 

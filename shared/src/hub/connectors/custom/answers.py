@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from hub.connectors.custom.wire import RECORD_ID
-from hub.contracts.connector import FailureKind, PushItem, PushResult, RecordError
+from hub.contracts.failures import FailureKind, RecordError
+from hub.contracts.pushing import PushItem, PushResult
 
 MAX_MESSAGE, MAX_CODE, MAX_ID = 500, 100, 255
 MAX_WAIT = 86_400.0  # seconds; a CRM that asks for more than a day is mistaken

@@ -11,7 +11,10 @@ from yarl import URL
 
 from hub.connectors.custom import answers
 from hub.connectors.custom.wire import CustomConfig, read_config
-from hub.contracts.connector import ClientSettings, CrmFailure, FailureKind, PushItem, PushResult, RecordError
+from hub.contracts.connector import ClientSettings, PullRequest
+from hub.contracts.failures import CrmFailure, FailureKind, RecordError
+from hub.contracts.pulling import FieldSpec, Identity, Owner, Page, RemoteRecord
+from hub.contracts.pushing import PushItem, PushResult
 from hub.egress import EgressPolicy, open_session, refused
 
 MAX_ANSWER_BYTES = 1_000_000
@@ -24,12 +27,13 @@ class CustomClient:
     def __init__(self, settings: ClientSettings) -> None:
         self._config: CustomConfig = read_config(settings.config)
         self._base = self._config.base_url
-        self._key = settings.credentials.decode("utf-8").strip()
+        self._tokens = settings.tokens
+        self._key = ""
         self._session = open_session(
             EgressPolicy.read(",".join(settings.egress_allow)),
             connections=settings.connections,
             timeout=settings.timeout,
-            headers={**_JSON, "Authorization": f"Bearer {self._key}"},
+            headers=_JSON,
         )
 
     async def push(self, items: Sequence[PushItem]) -> list[PushResult]:
@@ -52,9 +56,30 @@ class CustomClient:
             same = same if len(same) == 1 else []
         return self._identifier(same[0]) if same else None
 
-    async def test(self) -> None:
+    async def test(self) -> Identity:
         """Read one lead."""
         await self._records(_filtered(self._config.endpoints.get_leads, {"per_page": "1"}))
+        return Identity(None)
+
+    async def delete(self, items: Sequence[PushItem]) -> list[PushResult]:
+        """Not in the design document's API."""
+        raise _unable("delete")
+
+    async def pull(self, request: PullRequest) -> Page:
+        """Not yet."""
+        raise _unable("pull")
+
+    async def fetch(self, record_ids: Sequence[str]) -> list[RemoteRecord]:
+        """Not yet."""
+        raise _unable("fetch")
+
+    async def describe(self) -> list[FieldSpec]:
+        """Not yet."""
+        raise _unable("describe")
+
+    async def owners(self) -> list[Owner]:
+        """Not yet."""
+        raise _unable("owners")
 
     async def close(self) -> None:
         """Close all connections."""
@@ -89,13 +114,20 @@ class CustomClient:
         """The JSON of a 2xx answer. Raises Failed for everything else."""
         body = None if fields is None else orjson.dumps(fields)
         try:
-            url = URL(self._base + path, encoded=True)
-            async with self._session.request(method, url, data=body, allow_redirects=False) as response:
+            self._key = (await self._tokens.current()).value
+            url, headers = URL(self._base + path, encoded=True), {"Authorization": f"Bearer {self._key}"}
+            async with self._session.request(
+                method, url, data=body, headers=headers, allow_redirects=False
+            ) as response:
                 content = await _read_capped(response)
                 return answers.read(response.status, response.headers, content)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             never_sent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
             raise answers.no_answer(error, refused(error) is not None, never_sent) from None
+
+
+def _unable(what: str) -> CrmFailure:
+    return CrmFailure(FailureKind.VALIDATION, RecordError("NOT_SUPPORTED", f"this connection cannot {what}"))
 
 
 def _filtered(path: str, query: Mapping[str, str]) -> str:

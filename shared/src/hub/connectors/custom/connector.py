@@ -13,4 +13,5 @@ CONNECTOR = Connector(
     check_config=check_config,
     mapping=compile_mapping,
     client=CustomClient,
+    limits=lambda config: (),
 )

@@ -6,6 +6,7 @@ from typing import Any
 from hub.connectors.custom.wire import READ_ONLY, CustomConfig, read_config
 from hub.contracts.connector import FieldProblem, InboundRecord
 from hub.contracts.ids import parse_lead_external_id
+from hub.contracts.pushing import Companion
 from hub.contracts.records import CUSTOM_PREFIX, STANDARD_FIELDS, LeadStatus
 
 # Where the customer's CRM and the hub differ in a name; every other standard field has the same one.
@@ -66,6 +67,14 @@ class CustomFieldMap:
                 continue  # a custom field hidden behind a mapped one of the same name
             fields[remote] = table.get(value, value) if table and value.__hash__ else value
         return fields
+
+    def companions(self, lead_id: int, registers: Mapping[str, Any]) -> tuple[Companion, ...]:
+        """None: the design document's custom API knows leads only."""
+        return ()
+
+    def remote_fields(self) -> Mapping[str, str]:
+        """The names that the configuration mapped."""
+        return self._register
 
     def inbound(self, record: Mapping[str, Any]) -> InboundRecord:
         """A CRM's record as registers. What the hub has no field for becomes ``custom.<name>``."""

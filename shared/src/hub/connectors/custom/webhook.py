@@ -10,9 +10,16 @@ from typing import Any
 
 import orjson
 
-from hub.contracts.connector import Headers, WebhookMode, WebhookRecord
 from hub.contracts.errors import Invalid, Malformed, Unauthenticated
 from hub.contracts.ids import rfc3339
+from hub.contracts.webhooks import (
+    Headers,
+    WebhookAnswer,
+    WebhookMode,
+    WebhookRecord,
+    WebhookRequest,
+    WebhookTrust,
+)
 
 SIGNATURE, TIMESTAMP = "X-Webhook-Signature", "X-Webhook-Timestamp"
 TOLERANCE = 300.0  # seconds, both ways
@@ -152,5 +159,14 @@ def _moment(stamp: Any) -> str | None:
 class CustomWebhook:
     """The functions above as the connector's parser."""
 
-    verify = staticmethod(verify)
-    parse = staticmethod(parse)
+    content_types = ("application/json",)
+    per_app = False
+    accepted: WebhookAnswer | None = None
+
+    def verify(self, trust: WebhookTrust, request: WebhookRequest) -> None:
+        """See ``verify``."""
+        verify(trust.mode, trust.secret, request.headers, request.body, request.now)
+
+    def parse(self, trust: WebhookTrust, request: WebhookRequest) -> list[WebhookRecord]:
+        """See ``parse``."""
+        return parse(request.body)
