@@ -20,7 +20,11 @@ LEAD_REJECTED = "mpp.lead.rejected.v1"
 ENROLLMENT_COMPLETED = "mpp.enrollment.completed.v1"
 LEAD_SYNCED = "mpp.lead.synced.v1"
 LEAD_SYNC_FAILED = "mpp.lead.sync_failed.v1"
+LEAD_UNLINKED = "mpp.lead.unlinked.v1"
+CRM_RECORD_CHANGED = "mpp.crm.record_changed.v1"
 CONNECTION_CONNECTED = "mpp.connection.connected.v1"
+CONNECTION_SYNC_REQUESTED = "mpp.connection.sync_requested.v1"
+SYNC_FINISHED = "mpp.sync.finished.v1"
 
 
 class _Data(BaseModel):
@@ -60,9 +64,22 @@ class CrmRecordReceived(_Data):
 
     connection_id: int
     crm_type: str
-    event: str = Field(description="What the CRM says happened: lead.created, lead.updated, lead.deleted.")
+    event: str = Field(
+        description="What the CRM says happened: lead.created, lead.updated, lead.deleted or lead.merged."
+    )
     record_id: Key
-    record: dict[str, Any]
+    record: dict[str, Any] = Field(description="All of its fields, or those that changed.")
+    observed_at: str | None = None
+    actor: Actor
+    merged_into: Key | None = Field(default=None, description="lead.merged: the record that it lives on in.")
+
+
+class CrmRecordChanged(_Data):
+    """A CRM told that a record changed, but not (all of) what it is now: it has to be read."""
+
+    connection_id: int
+    crm_type: str
+    record_id: Key
     observed_at: str | None = None
     actor: Actor
 
@@ -164,6 +181,45 @@ class LeadSyncFailed(_Data):
     actor: Actor = Actor(user="system")
 
 
+class LeadUnlinked(_Data):
+    """A CRM has no record of the lead any more."""
+
+    lead_id: int
+    connection_id: int
+    crm_type: str
+    external_id: str = Field(description="The record that is gone.")
+    reason: Literal["deleted", "merged"]
+    merged_into: str | None = Field(default=None, description="The record that it lives on in.")
+    archived: bool = Field(description="Nobody else holds the lead: it is archived.")
+    actor: Actor
+
+
+class SyncFinished(_Data):
+    """A reading of a CRM came to its end."""
+
+    connection_id: int
+    crm_type: str
+    run_id: str
+    kind: Literal["scheduled", "on_demand", "backfill"]
+    mode: Literal["full", "changes"]
+    outcome: Literal["done", "failed", "cancelled"]
+    records: int
+    deleted: int
+    duration_ms: float
+    code: str | None = None
+    message: str | None = None
+    actor: Actor = Actor(user="system")
+
+
+class ConnectionSyncRequested(_Data):
+    """Somebody wants a CRM read now; the run is stored."""
+
+    connection_id: int
+    crm_type: str
+    run_id: str
+    actor: Actor
+
+
 class ConnectionConnected(_Data):
     """An account's CRM is connected; leads may flow."""
 
@@ -197,6 +253,10 @@ CATALOGUE: dict[str, EventType] = {
         EventType(ENROLLMENT_COMPLETED, EnrollmentCompleted, ("transformer",)),
         EventType(LEAD_SYNCED, LeadSynced, ("sync-worker",)),
         EventType(LEAD_SYNC_FAILED, LeadSyncFailed, ("sync-worker",)),
+        EventType(LEAD_UNLINKED, LeadUnlinked, ("transformer",)),
+        EventType(CRM_RECORD_CHANGED, CrmRecordChanged, ("gateway",)),
+        EventType(CONNECTION_SYNC_REQUESTED, ConnectionSyncRequested, ("gateway", "hubctl")),
+        EventType(SYNC_FINISHED, SyncFinished, ("sync-worker",)),
         EventType(CONNECTION_CONNECTED, ConnectionConnected, ("gateway", "hubctl")),
     )
 }

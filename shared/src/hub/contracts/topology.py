@@ -24,7 +24,17 @@ class Queue:
 
 
 TRANSFORMER = Queue("mpp.transformer", (e.LEAD_RECEIVED, e.CRM_RECORD_RECEIVED, e.ENROLLMENT_RECEIVED, e.LEAD_SYNCED))
-SYNC_WORKER = Queue("mpp.sync-worker", (e.LEAD_CREATED, e.LEAD_UPDATED, e.CONNECTION_CONNECTED))
+SYNC_WORKER = Queue(
+    "mpp.sync-worker",
+    (
+        e.LEAD_CREATED,
+        e.LEAD_UPDATED,
+        e.LEAD_UNLINKED,
+        e.CRM_RECORD_CHANGED,
+        e.CONNECTION_CONNECTED,
+        e.CONNECTION_SYNC_REQUESTED,
+    ),
+)
 WEBHOOK_DISPATCHER = Queue("mpp.webhook-dispatcher", (e.LEAD_CREATED, e.LEAD_UPDATED, e.ENROLLMENT_COMPLETED))
 AUDIT = Queue(
     "mpp.audit",
@@ -35,6 +45,9 @@ AUDIT = Queue(
         e.ENROLLMENT_COMPLETED,
         e.LEAD_SYNCED,
         e.LEAD_SYNC_FAILED,
+        e.LEAD_UNLINKED,
+        e.SYNC_FINISHED,
+        e.CONNECTION_SYNC_REQUESTED,
         e.IMPORT_ACCEPTED,
         e.CONNECTION_CONNECTED,
     ),

@@ -76,6 +76,21 @@ def _connection(data: Data) -> dict[str, Any]:
     return _only(data, "connection_id")
 
 
+def _unlinked(data: Data) -> dict[str, Any]:
+    return _only(data, "connection_id", "external_id", "reason", "merged_into", "archived")
+
+
+def _finished(data: Data) -> dict[str, Any]:
+    told = _only(
+        data, "connection_id", "run_id", "kind", "mode", "outcome", "records", "deleted", "duration_ms", "code"
+    )
+    return told | ({"message": without_values(str(data["message"]))} if data.get("message") else {})
+
+
+def _requested(data: Data) -> dict[str, Any]:
+    return _only(data, "connection_id", "run_id")
+
+
 def _nothing(_data: Data) -> dict[str, Any]:
     return {}
 
@@ -93,7 +108,10 @@ DESCRIPTIONS: dict[str, Description] = dict(
         _line(e.LEAD_SYNCED, None, _synced),
         _line(e.LEAD_SYNC_FAILED, "fail", _sync_failed),
         _line(e.IMPORT_ACCEPTED, "import", _import),
+        _line(e.LEAD_UNLINKED, "unlink", _unlinked),
+        _line(e.SYNC_FINISHED, "pull", _finished),
         _line(e.CONNECTION_CONNECTED, "connect", _connection),
+        _line(e.CONNECTION_SYNC_REQUESTED, "request_sync", _requested),
     )
 )
 
