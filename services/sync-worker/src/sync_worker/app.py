@@ -6,18 +6,21 @@ from aiohttp import web
 
 from hub.bus import open_bus, transactional
 from hub.bus.protocol import ConsumerOptions
-from hub.contracts.events import CONNECTION_CONNECTED
+from hub.contracts.events import CONNECTION_CONNECTED, CONNECTION_SYNC_REQUESTED
 from hub.contracts.topology import SYNC_WORKER
 from hub.runtime import Service
 from hub.store.outbox import Outbox
 from hub.store.pool import open_pool
 from hub.vault import Keyring, Vault
 from sync_worker.adapters.lines import Lines
+from sync_worker.adapters.runs import Runs
 from sync_worker.adapters.targets import Targets
+from sync_worker.adapters.wanted import Wanted
 from sync_worker.facts import Causes
-from sync_worker.handlers import Parts, handle
+from sync_worker.handlers import Parts, handle, seed
 from sync_worker.lane import Pace
 from sync_worker.lanes import Lanes
+from sync_worker.reading.readers import Readers
 from sync_worker.settings import SyncWorkerSettings
 
 NAME = "sync-worker"
@@ -42,9 +45,23 @@ async def build(service: Service, settings: SyncWorkerSettings) -> web.Applicati
 
     service.background(outbox.relay(bus), "outbox relay")
     service.background(lanes.poll(), "poll for due work")
-    handler = partial(handle, Parts(targets, lanes, causes))
+    runs = Runs(pool, outbox, settings.sync_lease_seconds)
+    wanted = Wanted(pool, outbox, settings.sync_lease_seconds)
+    readers = Readers(
+        lines,
+        runs,
+        wanted,
+        partial(seed, targets, lanes),
+        poll_seconds=settings.sync_poll_seconds,
+        most=settings.sync_runs,
+    )
+    service.resources.push_async_callback(readers.close)
+    service.background(readers.poll(), "poll for reading")
+    handler = partial(handle, Parts(targets, lanes, causes, runs, wanted, readers))
     # A connection made after an account was passed over finds the leads of those events stored, and seeds them all.
-    options = ConsumerOptions(interested=targets.connected, always_decoded=(CONNECTION_CONNECTED,))
+    options = ConsumerOptions(
+        interested=targets.connected, always_decoded=(CONNECTION_CONNECTED, CONNECTION_SYNC_REQUESTED)
+    )
     subscription = await bus.consume(SYNC_WORKER, handler, options)
     service.resources.push_async_callback(subscription.stop)
 

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from hub.contracts import events as e
 from hub.contracts.cloudevents import Event
 from hub.contracts.errors import Outcome, dead
+from sync_worker.adapters.runs import Runs
 from sync_worker.adapters.targets import Place, Targets
+from sync_worker.adapters.wanted import Wanted
 from sync_worker.facts import Cause, Causes
 from sync_worker.lanes import Lanes
+from sync_worker.reading.readers import Readers
 
 Outcomes = dict[str, Outcome]
 MAX_VERSION = 2**31 - 1
@@ -21,6 +24,9 @@ class Parts:
     targets: Targets
     lanes: Lanes
     causes: Causes
+    runs: Runs
+    wanted: Wanted
+    readers: Readers
 
 
 async def leads_changed(parts: Parts, events: Sequence[Event]) -> Outcomes:
@@ -47,7 +53,7 @@ async def leads_changed(parts: Parts, events: Sequence[Event]) -> Outcomes:
 
 
 async def connections_connected(parts: Parts, events: Sequence[Event]) -> Outcomes:
-    """``connection.connected``: every lead of the account is wanted there."""
+    """``connection.connected``: what the CRM holds is read; then every lead of the account is wanted there."""
     outcomes: Outcomes = {}
     for event in events:
         connection_id = event.data.get("connection_id")
@@ -55,17 +61,73 @@ async def connections_connected(parts: Parts, events: Sequence[Event]) -> Outcom
             outcomes[event.id] = dead("the event does not name a connection")
             continue
         place = Place(event.account_id, connection_id)
-        last: int | None = 0
-        while last is not None:
-            last = await parts.targets.seed(place, last)
-            parts.lanes.wake(place)
+        schedule = await parts.runs.schedule(place)
+        if schedule is not None and await parts.runs.begin(place, schedule, str(_user(event))):
+            parts.readers.wake()  # it is written to when the first reading is over, so that nobody is created twice
+        else:
+            await seed(parts.targets, parts.lanes, place)
     return outcomes
+
+
+async def seed(targets: Targets, lanes: Lanes, place: Place) -> None:
+    """Every lead of the account is wanted in the connection."""
+    last: int | None = 0
+    while last is not None:
+        last = await targets.seed(place, last)
+        lanes.wake(place)
+
+
+async def syncs_requested(parts: Parts, events: Sequence[Event]) -> Outcomes:
+    """``connection.sync_requested``: the run is stored; this only saves the time until the next look."""
+    parts.readers.wake()
+    return {}
+
+
+async def records_changed(parts: Parts, events: Sequence[Event]) -> Outcomes:
+    """``crm.record_changed``: to be read from the CRM."""
+    outcomes: Outcomes = {}
+    rows: list[tuple[int, int, str]] = []
+    for event in events:
+        connection_id, record_id = event.data.get("connection_id"), event.data.get("record_id")
+        if type(connection_id) is int and isinstance(record_id, str) and "\x00" not in record_id:
+            rows.append((event.account_id, connection_id, record_id))
+        else:
+            outcomes[event.id] = dead("the event does not name a connection and a record")
+    if rows:
+        accounts, connections, records = (list(column) for column in zip(*rows, strict=True))
+        await parts.wanted.hear(accounts, connections, records)
+        parts.readers.wake()
+    return outcomes
+
+
+async def leads_unlinked(parts: Parts, events: Sequence[Event]) -> Outcomes:
+    """``lead.unlinked``: the CRM's record is gone; it is not made again unless the CRM shows it again."""
+    outcomes: Outcomes = {}
+    rows: list[tuple[int, int, int, str]] = []
+    for event in events:
+        data = event.data
+        key = (event.account_id, data.get("connection_id"), data.get("lead_id"), data.get("external_id"))
+        if type(key[1]) is int and type(key[2]) is int and isinstance(key[3], str):
+            rows.append((key[0], key[1], key[2], key[3]))
+        else:
+            outcomes[event.id] = dead("the event does not name a lead and its record")
+    if rows:
+        await parts.targets.let_go(rows)
+    return outcomes
+
+
+def _user(event: Event) -> object:
+    actor = event.data.get("actor")
+    return actor.get("user", "system") if isinstance(actor, dict) else "system"
 
 
 HANDLERS: Mapping[str, Callable[[Parts, Sequence[Event]], Awaitable[Outcomes]]] = {
     e.LEAD_CREATED: leads_changed,
     e.LEAD_UPDATED: leads_changed,
+    e.LEAD_UNLINKED: leads_unlinked,
+    e.CRM_RECORD_CHANGED: records_changed,
     e.CONNECTION_CONNECTED: connections_connected,
+    e.CONNECTION_SYNC_REQUESTED: syncs_requested,
 }
 
 

@@ -14,3 +14,8 @@ IN_HAND = Gauge("hub_sync_in_hand", "Leads claimed and not settled yet.")
 LANES = Gauge("hub_sync_connections_active", "Connections being worked.")
 OUTAGES = Counter("hub_sync_outages_total", "Times a CRM was found to be down.", ["crm_type"])
 REFUSED_KEYS = Counter("hub_sync_needs_reauth_total", "Times a CRM refused a connection's credentials.", ["crm_type"])
+READ_RECORDS = Counter("hub_sync_read_records_total", "Records read from CRMs.", ["crm_type", "kind"])
+READ_SECONDS = Histogram(
+    "hub_sync_read_seconds", "Time of one run.", ["crm_type", "outcome"], buckets=(*_SECONDS, 3600)
+)
+READING = Gauge("hub_sync_runs_active", "Runs being carried out.")

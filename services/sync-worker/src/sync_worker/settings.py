@@ -23,3 +23,6 @@ class SyncWorkerSettings(ServiceSettings):
     sync_outage_seconds: float = Field(
         default=15.0, gt=0, description="Longest pause between two looks at a CRM that is down."
     )
+    sync_runs: int = Field(
+        default=4, ge=1, le=64, description="Readings of CRMs that one process carries out at a time."
+    )

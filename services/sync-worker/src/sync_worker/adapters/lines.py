@@ -8,6 +8,7 @@ import asyncpg
 from hub.contracts.connector import ClientSettings, Connector, CrmClient, FieldMap
 from hub.contracts.errors import HubError
 from hub.contracts.grants import FixedToken
+from hub.contracts.metering import Priority
 from hub.registry import CONNECTORS
 from hub.vault import Vault
 from hub.vault.vault import Unreadable
@@ -46,8 +47,8 @@ class Lines:
         self._allow = tuple(part.strip() for part in egress_allow.split(",") if part.strip())
         self._connections, self._timeout = connections, timeout
 
-    async def open(self, place: Place) -> Line:
-        """The line of a connection. Raises Unusable with the reason."""
+    async def open(self, place: Place, priority: Priority = Priority.LIVE) -> Line:
+        """The line of a connection, for work of that priority. Raises Unusable with the reason."""
         row = await self._pool.fetchrow(queries.CONNECTION, place.account_id, place.connection_id)
         if row is None:
             raise Unusable("there is no such connection", None)

@@ -26,7 +26,9 @@ RAISE = """
         desired_at = CASE WHEN t.state = 'due' AND t.claim IS NULL THEN t.desired_at ELSE now() END,
         attempts = CASE WHEN t.state = 'due' THEN t.attempts ELSE 0 END,
         next_attempt_at = CASE WHEN t.state = 'due' THEN t.next_attempt_at ELSE now() END,
-        state = 'due'
+        state = CASE WHEN t.state = 'gone' AND NOT EXISTS (
+            SELECT FROM leads.link l WHERE l.account_id = t.account_id AND l.lead_id = t.lead_id
+            AND l.owner = 'crm/' || t.connection_id) THEN 'gone' ELSE 'due' END
     WHERE t.desired_version < EXCLUDED.desired_version
     RETURNING t.account_id, t.connection_id"""
 
@@ -155,3 +157,20 @@ CONNECTION = """
 NEEDS_REAUTH = """
     UPDATE control.connection SET status = 'needs_reauth', updated_at = now()
     WHERE account_id = $1 AND id = $2 AND status = 'connected' AND updated_at = $3"""
+
+# A CRM's record is gone. Unless the lead has another one there by now, it is not made anew.
+LET_GO = """
+    WITH gone AS MATERIALIZED (
+        SELECT t.account_id, t.connection_id, t.lead_id
+        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[])
+            AS u (account_id, connection_id, lead_id, record)
+        JOIN sync.target t USING (account_id, connection_id, lead_id)
+        WHERE coalesce(t.external_id, u.record) = u.record
+          AND NOT EXISTS (SELECT FROM leads.link l WHERE l.account_id = t.account_id AND l.lead_id = t.lead_id
+                          AND l.owner = 'crm/' || t.connection_id)
+        ORDER BY 1, 2, 3 FOR UPDATE OF t
+    )
+    UPDATE sync.target t SET state = 'gone', external_id = NULL, base = '{}', sending = NULL, intent = NULL,
+        claim = NULL, claimed_until = NULL, last_error = NULL
+    FROM gone
+    WHERE (t.account_id, t.connection_id, t.lead_id) = (gone.account_id, gone.connection_id, gone.lead_id)"""

@@ -85,6 +85,10 @@ class Targets:
         self._outbox.wake(stored)
         return any(settlement.state == "in_sync" and held[_key(settlement)] == "due" for settlement in ours)
 
+    async def let_go(self, records: Sequence[tuple[int, int, int, str]]) -> None:
+        """Records (account, connection, lead, external id) are gone from their CRMs: nothing is sent there any more."""
+        await self._pool.execute(queries.LET_GO, *(list(column) for column in zip(*records, strict=True)))
+
     async def standings(self, worked: Sequence[int]) -> dict[Place, Standing]:
         """Connected connections that have rows due now, and those (by id) that are being worked."""
         rows = await self._pool.fetch(queries.STANDINGS, worked)

@@ -62,6 +62,8 @@ CREATE TABLE sync.run (
     created_at    timestamptz NOT NULL DEFAULT now(),
     started_at    timestamptz,
     page_at       timestamptz,                       -- when the last page was durable
+    read_at       timestamptz,                       -- when all was read; what follows is to see it arrive
+    last_event    uuid,                              -- of the last record told
     finished_at   timestamptz,
     next_attempt_at timestamptz NOT NULL DEFAULT now(),
     claim         uuid,                              -- fences a worker whose claim ran out
@@ -72,6 +74,15 @@ CREATE UNIQUE INDEX run_one_at_a_time ON sync.run (account_id, connection_id)
     WHERE state IN ('queued', 'running', 'paused');
 CREATE INDEX run_due ON sync.run (next_attempt_at) WHERE state IN ('queued', 'running');
 CREATE INDEX run_recent ON sync.run (account_id, connection_id, created_at DESC);
+
+-- Records that a full reading met: what is linked and was not met is gone.
+CREATE TABLE sync.met (
+    account_id    bigint NOT NULL,
+    connection_id bigint NOT NULL,
+    run_id        uuid NOT NULL,
+    record_id     text NOT NULL,
+    PRIMARY KEY (account_id, connection_id, run_id, record_id)
+);
 
 -- Records that a webhook told of without telling (all) their fields: to be read from the CRM, in batches.
 CREATE TABLE sync.wanted (
@@ -131,8 +142,9 @@ ALTER TABLE sync.target ADD CONSTRAINT target_state_check CHECK (state IN ('due'
 GRANT SELECT, INSERT, DELETE ON control.oauth_attempt TO hub_gateway;
 GRANT UPDATE (status, status_reason, credentials, tenant, grant_version, refreshing, refreshing_until, checked_at,
     updated_at) ON control.connection TO hub_sync_worker;
-GRANT SELECT, INSERT, UPDATE, DELETE ON sync.stream, sync.run, sync.wanted, sync.budget, sync.remote_schema, sync.drift
+GRANT SELECT, INSERT, UPDATE, DELETE ON sync.stream, sync.run, sync.met, sync.wanted, sync.budget, sync.remote_schema, sync.drift
     TO hub_sync_worker;
+GRANT SELECT ON leads.inbox TO hub_sync_worker;              -- whether what was read has arrived
 GRANT SELECT ON sync.stream, sync.run, sync.budget, sync.remote_schema, sync.drift TO hub_gateway;
 -- Runs are asked for, paused, gone on with and cancelled by the API; failed rows are due again.
 GRANT INSERT, UPDATE ON sync.stream, sync.run TO hub_gateway;
@@ -142,7 +154,7 @@ GRANT ALL ON ALL TABLES IN SCHEMA control, sync TO hub_admin;
 DO $$
 DECLARE t text;
 BEGIN
-    FOREACH t IN ARRAY ARRAY['sync.stream', 'sync.run', 'sync.wanted', 'sync.budget', 'sync.remote_schema', 'sync.drift'] LOOP
+    FOREACH t IN ARRAY ARRAY['sync.stream', 'sync.run', 'sync.met', 'sync.wanted', 'sync.budget', 'sync.remote_schema', 'sync.drift'] LOOP
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', t);
         EXECUTE format('CREATE POLICY tenant ON %s TO hub_gateway USING (account_id = control.current_account())', t);
         EXECUTE format('CREATE POLICY workers ON %s TO hub_sync_worker, hub_admin USING (true) WITH CHECK (true)', t);
