@@ -120,11 +120,16 @@ def test_a_lead_does_not_grow_without_end() -> None:
     assert plan.leads == {}
 
 
-def test_a_deletion_in_a_crm_keeps_the_lead_and_is_told() -> None:
+def test_a_deletion_in_a_crm_archives_the_lead_and_is_told() -> None:
     data = {"connection_id": 3, "crm_type": "custom", "event": "lead.deleted", "record_id": "E1", "record": {}}
     event = Event(e.CRM_RECORD_RECEIVED, 1, "x", data | {"actor": ACTOR}, "gateway")
-    plan = decide(crm_record_received(event, Context()))
-    assert (outcomes(plan), plan.events[0].data["code"]) == ([("rejected", None)], "DELETED_IN_CRM")
+    known = stored(7, {"email": "a@example.com"})
+    known.index.links[1, "crm/3", "E1"] = Link(7, {"email": "a@example.com"}, 0.0)
+    plan = decide(crm_record_received(event, Context()), known=known)
+    assert outcomes(plan) == [("unlinked", 7)]
+    assert [told.type for told in plan.events] == [e.LEAD_UPDATED, e.LEAD_UNLINKED]
+    assert plan.leads[1, 7].fields == {"email": "a@example.com", "archived": True}
+    assert plan.gone_links == {(1, "crm/3", "E1")}
 
 
 def test_a_clock_in_the_future_is_not_believed() -> None:

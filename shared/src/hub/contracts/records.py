@@ -71,6 +71,10 @@ class LeadFields(BaseModel):
         return flat
 
 
+# Registers that the hub keeps for itself; no CRM is told of them.
+ARCHIVED = "archived"  # true: no CRM holds the lead any more; it is kept, and comes back when one does
+MERGED_INTO = "merged_into"  # MPP-123: a CRM merged its record into that lead's
+INTERNAL_FIELDS = frozenset({ARCHIVED, MERGED_INTO})
 STANDARD_FIELDS = tuple(name for name in LeadFields.model_fields if name != "custom_fields")
 
 

@@ -37,6 +37,18 @@ TARGETS = """
     JOIN sync.target t ON t.account_id = q.account_id AND t.connection_id = q.connection_id
         AND (t.external_id = q.external_id OR t.lead_id = q.lead_id)"""
 
+# Records of CRMs that are connected: who else holds a lead.
+HOLDERS = """
+    SELECT l.account_id, l.lead_id, l.owner, l.external_id
+    FROM unnest($1::bigint[], $2::bigint[]) q (account_id, lead_id)
+    JOIN leads.link l USING (account_id, lead_id)
+    JOIN control.connection c ON c.account_id = l.account_id AND l.owner = 'crm/' || c.id
+        AND c.status <> 'disconnected'"""
+
+DROP_LINKS = """
+    DELETE FROM leads.link l USING unnest($1::bigint[], $2::text[], $3::text[]) q (account_id, owner, external_id)
+    WHERE (l.account_id, l.owner, l.external_id) = (q.account_id, q.owner, q.external_id)"""
+
 # What leads were not long ago, for telling a late echo of our own writes from an edit.
 FORMER = """
     SELECT q.account_id, q.lead_id, h.changes

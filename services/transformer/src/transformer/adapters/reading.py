@@ -30,7 +30,22 @@ async def load(connection: Connection, batch: Sequence[Incoming]) -> Known:
         wanted.add((row["account_id"], row["id"]))
     if wanted:
         await _load_leads(connection, wanted, known)
+    await _load_holders(connection, batch, known)
     return known
+
+
+async def _load_holders(connection: Connection, batch: Sequence[Incoming], known: Known) -> None:
+    """Which CRMs hold the leads that a record of is gone."""
+    links = known.index.links
+    gone = {
+        (item.account_id, link.lead_id)
+        for item in batch
+        if item.kind == "gone" and (link := links.get((item.account_id, item.owner, item.external_id or "")))
+    }
+    known.index.holders = {key: set() for key in gone}
+    for row in await connection.fetch(queries.HOLDERS, *_columns(sorted(gone), 2)) if gone else ():
+        holders = known.index.holders[row["account_id"], row["lead_id"]]
+        holders.add((row["account_id"], row["owner"], row["external_id"]))
 
 
 async def _load_leads(connection: Connection, wanted: Iterable[LeadKey], known: Known) -> None:
@@ -43,12 +58,14 @@ async def _load_leads(connection: Connection, wanted: Iterable[LeadKey], known: 
 
 async def _load_links(connection: Connection, batch: Sequence[Incoming], known: Known) -> None:
     linked = [item for item in batch if item.external_id is not None]
-    keys = sorted({(item.account_id, item.owner, item.external_id or "") for item in linked})
+    records = {(item.account_id, item.owner, item.external_id or "") for item in linked}
+    records.update((item.account_id, item.owner, item.merged_into) for item in batch if item.merged_into is not None)
+    keys = sorted(records)
     if keys:
         for row in await connection.fetch(queries.LINKS, *_columns(keys, 3)):
             key: LinkKey = (row["account_id"], row["owner"], row["external_id"])
             known.index.links[key] = Link(row["lead_id"], row["base"], row["seen_at"])
-    of_crm = [item for item in linked if item.connection_id is not None and item.kind == "write"]
+    of_crm = [item for item in linked if item.connection_id is not None and item.kind in ("write", "gone")]
     if of_crm:
         rows = [(i.account_id, i.owner, i.external_id, i.connection_id, i.lead_id) for i in of_crm]
         for row in await connection.fetch(queries.TARGETS, *_columns(rows, 5)):

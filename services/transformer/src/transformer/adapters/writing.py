@@ -37,6 +37,8 @@ def prepare(plan: Plan, *, copy: bool) -> Writes:
 async def write(connection: Connection, writes: Writes) -> None:
     """Enact everything but the events (the outbox takes those) within the caller's transaction."""
     plan = writes.plan
+    if plan.gone_links:  # first: within one batch a record may go and come back
+        await connection.execute(queries.DROP_LINKS, *zip(*sorted(plan.gone_links), strict=True))
     for new in writes.additions:
         await append(connection, new)
     if writes.changed:

@@ -7,11 +7,11 @@ from typing import Any
 
 from hub.contracts import events as e
 from hub.contracts.cloudevents import Event
-from hub.contracts.ids import rfc3339
-from hub.contracts.records import lead_document
+from hub.contracts.ids import lead_external_id, rfc3339
+from hub.contracts.records import ARCHIVED, MERGED_INTO, lead_document
 from hub.leads.merge import Changes, Merged, first_version, merge, remote_changes
-from transformer.domain.echo import said
-from transformer.domain.identity import Index, LeadKey, Link, find
+from transformer.domain.echo import resurfaced, said
+from transformer.domain.identity import Index, LeadKey, Link, LinkKey, find
 from transformer.domain.incoming import Incoming, Rejected, rejection
 from transformer.domain.plan import IssueRow, LeadState, LinkRow, Plan
 
@@ -49,6 +49,8 @@ class Decider:
                 self._reject(item)
             elif item.kind == "synced":
                 self._synced(item)
+            elif item.kind == "gone":
+                self._gone(item)
             else:
                 self._write(item)
         return self.plan
@@ -62,7 +64,10 @@ class Decider:
             self._create(item)
             return
         lead = self._leads[item.account_id, lead_id]
-        merged = merge(lead.fields, lead.clocks, self._changed_at_source(item), item.clock)
+        told = self._changed_at_source(item)
+        if lead.fields.get(ARCHIVED):
+            told = {**told, ARCHIVED: None}  # somebody has it (again)
+        merged = merge(lead.fields, lead.clocks, told, item.clock)
         if len(merged.fields) > MAX_REGISTERS:
             self._reject(rejection(item, "TOO_MANY_FIELDS", f"a lead has at most {MAX_REGISTERS} fields"))
             return
@@ -116,6 +121,8 @@ class Decider:
         link = self._index.links.get(key)
         if link is None:
             self._index.links[key] = Link(lead_id, item.fields, moment)
+            if item.connection_id is not None and (holders := self._index.holders.get((item.account_id, lead_id))):
+                holders.add(key)
             self.plan.new_links[key] = LinkRow(lead_id, item.fields, datetime.fromtimestamp(moment, UTC))
             return
         fields = said(item, link)
@@ -156,6 +163,61 @@ class Decider:
         assert item.lead_id is not None
         self._remember_link(item, item.lead_id)
         self.plan.inbox.append((item.account_id, item.event.id, "linked", item.lead_id, self._now))
+
+    def _gone(self, item: Incoming) -> None:
+        """A CRM's record is no more: the lead is not linked to it any longer, and archived when no CRM holds it."""
+        assert item.external_id is not None
+        key = (item.account_id, item.owner, item.external_id)
+        link = self._index.links.get(key)
+        lead = self._leads.get((item.account_id, link.lead_id)) if link else None
+        if link is None or lead is None or resurfaced(item, link):
+            self.plan.inbox.append((item.account_id, item.event.id, "unchanged", None, self._now))
+            return
+        self._let_go(key)
+        heir = self._heir(item, link, lead)
+        holders = self._index.holders.get((lead.account_id, lead.id), set())
+        held = heir == lead.id or bool(holders)
+        if not held:
+            told: dict[str, Any] = {ARCHIVED: True}
+            if heir is not None:
+                told[MERGED_INTO] = lead_external_id(heir)
+            merged = merge(lead.fields, lead.clocks, told, item.clock)
+            lead.clocks = merged.clocks
+            self.plan.leads[lead.account_id, lead.id] = lead
+            if merged.changes:
+                self._new_version(item, lead, merged)
+                self._tell(item, lead, merged.changes)
+        data = {
+            "lead_id": lead.id,
+            "connection_id": item.connection_id,
+            "crm_type": item.origin["source"],
+            "external_id": item.external_id,
+            "reason": "merged" if item.merged_into else "deleted",
+            "merged_into": item.merged_into,
+            "archived": not held,
+            "actor": item.actor,
+        }
+        self._emit(item.event, e.LEAD_UNLINKED, f"lead/{lead.id}", data)
+        self.plan.inbox.append((item.account_id, item.event.id, "unlinked", lead.id, self._now))
+
+    def _let_go(self, key: LinkKey) -> None:
+        link = self._index.links.pop(key)
+        self._index.holders.get((key[0], link.lead_id), set()).discard(key)
+        self.plan.new_links.pop(key, None)
+        self.plan.links.pop(key, None)
+        self.plan.gone_links.add(key)
+
+    def _heir(self, item: Incoming, link: Link, lead: LeadState) -> int | None:
+        """The lead of the record that a merged one lives on in. One that was never seen becomes this lead's record."""
+        if item.merged_into is None:
+            return None
+        key = (item.account_id, item.owner, item.merged_into)
+        survivor = self._index.links.get(key)
+        if survivor is None:
+            self._index.links[key] = Link(lead.id, {}, link.seen_at)
+            self.plan.new_links[key] = LinkRow(lead.id, {}, datetime.fromtimestamp(link.seen_at, UTC))
+            return lead.id
+        return survivor.lead_id
 
     def _reject(self, item: Rejected) -> None:
         data = {"origin": item.origin, "actor": item.actor, "external_id": item.external_id, "code": item.code}

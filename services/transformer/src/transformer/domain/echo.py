@@ -16,6 +16,11 @@ def may_be_late(item: Incoming, link: Link) -> bool:
     return item.moment <= link.pushed_at + (CLOCK_UNCERTAINTY if item.timed else DELAY_UNCERTAINTY)
 
 
+def resurfaced(item: Incoming, link: Link) -> bool:
+    """Whether the record was seen after the moment at which it is said to have gone."""
+    return item.timed and item.moment < link.seen_at - CLOCK_UNCERTAINTY
+
+
 def said(item: Incoming, link: Link) -> dict[str, Any]:
     """What a record says that is not merely a late echo: a value which the lead had, and which we have overwritten."""
     if not link.former or not may_be_late(item, link):

@@ -28,6 +28,7 @@ class Index:
     """Everything that could identify the leads of a batch; grows as the batch creates leads."""
 
     links: dict[LinkKey, Link] = field(default_factory=dict)
+    holders: dict[LeadKey, set[LinkKey]] = field(default_factory=dict)  # CRM records of leads that a record of is gone
     by_email: dict[tuple[int, str], list[int]] = field(default_factory=dict)
     by_phone: dict[tuple[int, str], list[int]] = field(default_factory=dict)
 

@@ -9,7 +9,7 @@ from hub.contracts.connector import FieldMap
 from hub.leads.clocks import Clock
 from hub.leads.normalise import Doubt
 
-Kind = Literal["write", "enrollment", "synced"]
+Kind = Literal["write", "enrollment", "synced", "gone"]
 
 
 @dataclass(slots=True)
@@ -29,6 +29,7 @@ class Incoming:
     lead_id: int | None = None
     must_exist: bool = False
     connection_id: int | None = None
+    merged_into: str | None = None  # of a record that is gone: the one that it lives on in
     email: str | None = None
     phone: str | None = None
     doubts: tuple[Doubt, ...] = ()

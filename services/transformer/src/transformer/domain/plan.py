@@ -60,6 +60,7 @@ class Plan:
     leads: dict[LeadKey, LeadState] = field(default_factory=dict)
     new_links: dict[LinkKey, LinkRow] = field(default_factory=dict)
     links: dict[LinkKey, LinkRow] = field(default_factory=dict)
+    gone_links: set[LinkKey] = field(default_factory=set)
     history: list[HistoryRow] = field(default_factory=list)
     inbox: list[InboxRow] = field(default_factory=list)
     enrollments: list[Incoming] = field(default_factory=list)

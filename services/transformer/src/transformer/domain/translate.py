@@ -14,6 +14,7 @@ from hub.leads.clocks import Clock, micros
 from hub.leads.normalise import Doubt, normalise
 from transformer.domain.incoming import Context, Incoming, Rejected
 
+_GONE = frozenset({"lead.deleted", "lead.merged"})
 _TRUSTED_SOURCES = frozenset({"gateway", "sync-worker"})  # they validated the record with the same model already
 
 
@@ -57,9 +58,8 @@ def crm_record_received(event: Event, context: Context) -> Incoming | Rejected:
     connection_id: int = data["connection_id"]
     origin = {"kind": "crm", "source": data["crm_type"], "connection_id": connection_id}
     actor, record_id = data["actor"], data["record_id"]
-    if data["event"] == "lead.deleted":
-        message = "the record was deleted in the CRM; the lead is kept"
-        return Rejected(event, "DELETED_IN_CRM", message, origin, actor, record_id)
+    if data["event"] in _GONE:
+        return _gone(event, context, origin)
     field_map = context.field_maps.get((event.account_id, connection_id))
     if field_map is None:
         return Rejected(event, "UNKNOWN_CONNECTION", "the connection is gone", origin, actor, record_id)
@@ -78,6 +78,25 @@ def crm_record_received(event: Event, context: Context) -> Incoming | Rejected:
     )
     incoming.doubts += tuple(Doubt(problem.field, problem.code, problem.message) for problem in mapped.problems)
     return incoming
+
+
+def _gone(event: Event, context: Context, origin: dict[str, Any]) -> Incoming:
+    data, owner = event.data, f"crm/{origin['connection_id']}"
+    observed_at = data.get("observed_at")
+    return Incoming(
+        event=event,
+        account_id=event.account_id,
+        kind="gone",
+        owner=owner,
+        clock=_clock(_heard(event, context), observed_at, owner),
+        timed=observed_at is not None,
+        fields={},
+        origin=origin,
+        actor=data["actor"],
+        external_id=data["record_id"],
+        connection_id=origin["connection_id"],
+        merged_into=data.get("merged_into"),
+    )
 
 
 def enrollment_received(event: Event, context: Context) -> Incoming:

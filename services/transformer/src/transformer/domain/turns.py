@@ -66,6 +66,8 @@ def about(batch: Iterable[Incoming], known: Known) -> frozenset[str]:
         account = item.account_id
         if item.external_id is not None:
             keys.add(f"{account}:{item.owner}:{item.external_id}")
+        if item.merged_into is not None:
+            keys.add(f"{account}:{item.owner}:{item.merged_into}")
         if item.email:
             keys.add(f"{account}@{item.email}")
         if item.phone:
