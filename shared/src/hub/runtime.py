@@ -1,6 +1,7 @@
 """How a service lives: logging, health and metrics over HTTP, background work, and an orderly end."""
 
 import asyncio
+import ctypes
 import gc
 import logging
 import signal
@@ -136,6 +137,22 @@ class Service:
     failed = False
 
 
+# mallopt's parameters (malloc.h). One heap for all threads, since Python runs one at a time anyway.
+_MALLOC = {"M_ARENA_MAX": (-8, 1), "M_MMAP_THRESHOLD": (-3, 16 << 20), "M_TRIM_THRESHOLD": (-1, 64 << 20)}
+
+
+def _keep_memory() -> None:
+    """Keep up to 64 MB that a batch has freed for the next batch.
+
+    glibc would give it back to the kernel, which clears every page again when it is asked for: a tenth of the CPU time
+    of a busy service. Other C libraries have no ``mallopt``, or one that does nothing.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for parameter, value in _MALLOC.values():
+            mallopt(parameter, value)
+
+
 def _settle_memory() -> None:
     """Batches make many short-lived objects: look for cycles rarely, and never again among what start-up made."""
     gc.collect()
@@ -178,4 +195,5 @@ async def live(name: str, settings: ServiceSettings, build: Build) -> int:
 
 def run(name: str, settings: ServiceSettings, build: Build) -> int:
     """The body of a ``__main__``: run until told to stop."""
+    _keep_memory()
     return uvloop.run(live(name, settings, build))
