@@ -42,7 +42,7 @@ class Rule:
     path: re.Pattern[str]
     probability: float = 1.0
     times: int | None = None  # how often yet; None: no end
-    skip: int = 0  # matching calls let through before the first
+    skip: int = 0  # how often it lets pass first, each time that it would be asked
     options: Mapping[str, Any] = field(default_factory=dict)
     hits: int = 0
 
@@ -123,7 +123,7 @@ def faults_middleware(faults: Faults) -> Any:
         def struck(kind: str) -> Mapping[str, Any] | None:
             return faults.draw(kind, request.method, request.path)
 
-        if late := struck("latency"):
+        if (late := struck("latency")) is not None:
             await asyncio.sleep(float(late.get("seconds", 1)))
         if struck("reset") is not None:
             return broken(request)
