@@ -22,6 +22,7 @@ class Receiver:
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[Any] = []
+        self.methods: list[str] = []
         self.statuses: list[int] = []
         self.url = ""
 
@@ -33,6 +34,7 @@ class Receiver:
         """One webhook."""
         self.bodies.append(orjson.loads(await request.read()))
         self.headers.append(request.headers.copy())
+        self.methods.append(request.method)
         return web.Response(status=self.statuses.pop(0) if self.statuses else 200)
 
 
@@ -40,7 +42,7 @@ class Receiver:
 async def receiver() -> AsyncIterator[Receiver]:
     """A server for webhooks."""
     receiver, app = Receiver(), web.Application()
-    app.router.add_post("/hook", receiver.hear)
+    app.router.add_route("*", "/hook", receiver.hear)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -183,6 +185,29 @@ async def test_lost_and_repeated(crm: Running, session: aiohttp.ClientSession, r
     assert receiver.bodies[0]["meta"]["id"] == receiver.bodies[1]["meta"]["id"]
     assert [body["meta"]["attempt"] for body in receiver.bodies] == [1, 1]
     assert crm.world.deliveries.counts["lost"] == 1
+
+
+async def test_an_uninstalled_app_is_told_and_loses_its_webhooks(
+    crm: Running, session: aiohttp.ClientSession, receiver: Receiver
+) -> None:
+    form = {"client_id": "hub-client", "redirect_uri": receiver.url, "decision": "allow"}
+    async with session.post("/oauth/authorize", data=form, allow_redirects=False) as answer:
+        code = answer.headers["Location"].partition("code=")[2]
+    pair = aiohttp.encode_basic_auth("hub-client", "hub-secret")
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": receiver.url}
+    async with session.post("/oauth/token", data=form, headers={"Authorization": pair}) as answer:
+        token = (await answer.json())["access_token"]
+    wish = {"subscription_url": receiver.url, "event_action": "*", "event_object": "*", "name": "app"}
+    async with aiohttp.ClientSession(crm.url, headers={"Authorization": f"Bearer {token}"}) as app:
+        async with app.post("/api/v1/webhooks", json=wish) as answer:
+            assert (await answer.json())["data"]["type"] == "application"
+        await session.post("/control/uninstall")
+        async with app.get("/api/v1/webhooks") as answer:
+            assert answer.status == 401
+    assert crm.world.webhooks.subscriptions == {}
+    await until(receiver.has(1))
+    assert (receiver.methods, receiver.headers[0]["Authorization"]) == (["DELETE"], pair)
+    assert receiver.bodies[0]["company_id"] == 123
 
 
 async def test_the_old_payload(session: aiohttp.ClientSession, receiver: Receiver) -> None:

@@ -28,6 +28,7 @@ class Delivery:
     build: Build
     subject: Mapping[str, Any]
     accepted: Callable[[int, bytes], bool] = is_success
+    method: str = "POST"
     ended: Callable[["Delivery", int, bool], None] | None = None  # told after each attempt: its number, success
     attempts: list[dict[str, Any]] = field(default_factory=list)
     outcome: str = "pending"  # delivered, given_up, lost, dropped
@@ -141,7 +142,8 @@ class Deliveries:
         delivery.attempts.append(record)
         ok = False
         try:
-            async with session.post(delivery.url, data=body, headers=headers, allow_redirects=False) as answer:
+            call = session.request(delivery.method, delivery.url, data=body, headers=headers, allow_redirects=False)
+            async with call as answer:
                 record["status"] = answer.status
                 ok = delivery.accepted(answer.status, await answer.read())
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:

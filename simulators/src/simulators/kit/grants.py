@@ -49,12 +49,13 @@ class Client:
 
 @dataclass(slots=True)
 class Grant:
-    """What a person allowed an app. ``last_used``: Unix time of the last refresh."""
+    """What a person allowed an app. ``last_used``: Unix time of the last refresh; ``redirect_uri``: of its consent."""
 
     client_id: str
     scope: str
     refresh_token: str
     last_used: float
+    redirect_uri: str = ""
     access_tokens: set[str] = field(default_factory=set)
 
 
@@ -155,11 +156,11 @@ class Grants:
             raise OAuthRefused("invalid_grant", "code_verifier is missing")
         if known.challenge and challenge_of(verifier or "") != known.challenge.rstrip("="):
             raise OAuthRefused("invalid_request", "invalid code verifier")
-        return self.grant(client.id, known.scope)
+        return self.grant(client.id, known.scope, redirect_uri)
 
-    def grant(self, client_id: str, scope: str = "") -> Issued:
+    def grant(self, client_id: str, scope: str = "", redirect_uri: str = "") -> Issued:
         """Tokens without a consent page."""
-        grant = Grant(client_id, scope, self._make("refresh"), self._clock.time())
+        grant = Grant(client_id, scope, self._make("refresh"), self._clock.time(), redirect_uri)
         self._grants[grant.refresh_token] = grant
         return Issued(self._new_access(grant), grant, refreshed=False, rotated=False)
 

@@ -1,11 +1,14 @@
 """What the control API steers: the company as a person at Pipedrive's own pages would, and the machine around it."""
 
+import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import orjson
+
 from simulators.kit.clock import Clock
 from simulators.kit.control import ControlRefused
-from simulators.kit.deliveries import Deliveries
+from simulators.kit.deliveries import Deliveries, Delivery
 from simulators.kit.faults import Faults
 from simulators.kit.grants import Grants, random_token
 from simulators.kit.ledger import Ledger
@@ -98,12 +101,26 @@ class PipedriveWorld:
         return {**self.limiter.report(), "search_lag": self.crm.search_lag}
 
     def uninstall(self) -> list[str]:
-        """A person removes every app: grants and the apps' webhooks end; the apps concerned."""
-        clients = sorted({grant.client_id for grant in self.grants.tokens()})
+        """A person removes every app: grants and webhooks end, callbacks are told; the apps concerned."""
+        places = sorted({(grant.client_id, grant.redirect_uri) for grant in self.grants.tokens()})
         self.grants.revoke_all()
-        for each in clients:
-            forget_app(self.webhooks, each)
-        return clients
+        for client_id, callback in places:
+            forget_app(self.webhooks, client_id)
+            if callback:
+                self.deliveries.send(self._farewell(client_id, callback))
+        return sorted({client_id for client_id, _ in places})
+
+    def _farewell(self, client_id: str, callback: str) -> Delivery:
+        """What an app's callback gets when it is uninstalled: DELETE with the client's own credentials."""
+        pair = f"{client_id}:{self.grants.clients[client_id].secret}"
+        headers = {
+            "Authorization": "Basic " + base64.b64encode(pair.encode()).decode(),
+            "Content-Type": "application/json",
+        }
+        body = {"client_id": client_id, "company_id": self.options.company_id, "user_id": 1,
+                "timestamp": self.clock.now().isoformat()}  # fmt: skip
+        content = orjson.dumps(body)
+        return Delivery(callback, lambda _attempt: (content, headers), {"event": "uninstall"}, method="DELETE")
 
     def _create(self, kind: str, fields: dict[str, Any], *, tell: bool) -> Row:
         try:
