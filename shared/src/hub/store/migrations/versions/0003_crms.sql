@@ -6,7 +6,8 @@ ALTER TABLE control.connection
     ADD COLUMN refreshing      uuid,                 -- whose turn it is to refresh, …
     ADD COLUMN refreshing_until timestamptz,         -- … and until when, should that process die
     ADD COLUMN status_reason   text,                 -- why it is not connected, in words
-    ADD COLUMN checked_at      timestamptz;          -- when the CRM last accepted the credentials
+    ADD COLUMN checked_at      timestamptz,          -- when the CRM last accepted the credentials
+    ADD COLUMN heard_at        timestamptz;          -- when its last webhook came, to a few seconds
 ALTER TABLE control.connection DROP CONSTRAINT connection_status_check;
 ALTER TABLE control.connection ADD CONSTRAINT connection_status_check
     CHECK (status IN ('pending', 'connected', 'paused', 'needs_reauth', 'disconnected'));
