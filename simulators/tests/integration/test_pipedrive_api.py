@@ -1,6 +1,10 @@
 """API v2 and v1 of the simulated Pipedrive, over plain HTTP: the checklist of what is easy to get wrong."""
 
+import asyncio
+import signal
+import sys
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -12,6 +16,7 @@ from simulators.pipedrive.app import running
 from simulators.pipedrive.options import Options
 
 TOKEN = {"x-api-token": "pipedrive-api-token"}
+HOOK = {"subscription_url": "https://x.example.com/", "event_action": "*", "event_object": "*", "name": "x"}
 Call = Callable[..., Any]
 
 
@@ -232,3 +237,64 @@ async def test_options_switch_what_is_uncertain() -> None:
             assert (await answer.json())["additional_data"]["pagination"]["start"] == 0
         async with session.get(crm.url + "/api/v2/persons/1", headers=TOKEN) as answer:
             assert answer.status == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/api/v2/persons?cursor=WyJpZCIsZmFsc2UsWyJ4Iix7fV1d", None),
+        ("GET", "/api/v2/persons?cursor=LTU=", None),
+        ("GET", "/api/v2/persons/search?term=ab&cursor=LTU=", None),
+        ("GET", "/api/v2/personFields?cursor=LTU=", None),
+        ("GET", "/api/v2/persons?owner_id=%C2%B2", None),
+        ("GET", "/api/v2/persons?ids=1,%C2%B2", None),
+        ("GET", "/api/v2/persons?updated_since=0001-01-01T00:00:00%2B14:00", None),
+        ("GET", "/api/v1/leads?updated_since=0001-01-01T00:00:00%2B14:00", None),
+        ("GET", "/api/v1/leads?start=-1", None),
+        ("GET", "/api/v1/leads/search?term=ab&start=x", None),
+        ("GET", "/api/v2/itemSearch/field?entity_type=x&field=y&term=z", None),
+        ("POST", "/api/v2/persons", []),
+        ("POST", "/api/v2/persons", {"name": "x", "add_time": "2026-02-30T00:00:00Z"}),
+        ("POST", "/api/v2/persons", {"name": "x", "custom_fields": []}),
+        ("POST", "/api/v2/personFields", {"field_name": "x", "field_type": []}),
+        ("POST", "/api/v2/personFields/name/options", {"label": 1}),
+        ("POST", "/api/v1/leads", {"title": "x", "person_id": 1, "label_ids": [5]}),
+        ("POST", "/api/v1/leads", {"title": "x", "person_id": 1, "value": {"amount": 1, "currency": 5}}),
+        ("POST", "/api/v1/webhooks", {**HOOK, "user_id": "x"}),
+        ("POST", "/api/v1/webhooks", {**HOOK, "http_auth_user": 5}),
+    ],
+)
+async def test_nonsense_is_refused_not_crashed_on(call: Call, method: str, path: str, body: Any) -> None:
+    status, error = await call(method, path, body)
+    assert (400 <= status < 500, error["success"]) == (True, False)
+
+
+async def test_times_are_kept_in_utc(call: Call) -> None:
+    _, made = await call("POST", "/api/v2/persons", {"name": "x", "add_time": "2026-01-01T02:00:00+02:00"})
+    assert made["data"]["add_time"] == "2026-01-01T00:00:00Z"
+
+
+async def test_a_pager_that_never_ends_and_an_index_that_lags(crm: Running, call: Call) -> None:
+    await call("POST", "/control/seed", {"object": "person", "count": 10})
+    await call("POST", "/control/faults", {"rules": [{"kind": "stuck_cursor"}, {"kind": "index_lag", "seconds": 60}]})
+    _, first = await call("GET", "/api/v2/persons?limit=4")
+    _, again = await call("GET", f"/api/v2/persons?limit=4&cursor={first['additional_data']['next_cursor']}")
+    assert again == first
+    await call("POST", "/api/v2/persons", {"name": "Somebody New"})
+    assert (await call("GET", "/api/v2/persons/search?term=somebody"))[1]["data"]["items"] == []
+    crm.world.clock.advance(61)
+    assert len((await call("GET", "/api/v2/persons/search?term=somebody"))[1]["data"]["items"]) == 1
+
+
+async def test_as_a_process_it_starts_and_ends(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "simulators.pipedrive", "--port", "0", "--api-token", "t1", "--plan", "lite"]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, cwd=tmp_path)
+    assert process.stdout
+    url = (await process.stdout.readline()).decode().split()[-1]
+    async with (
+        aiohttp.ClientSession(headers={"x-api-token": "t1"}) as session,
+        session.get(url + "/api/v2/deals") as answer,
+    ):
+        assert (answer.status, answer.headers["x-ratelimit-limit"]) == (200, "20")
+    process.send_signal(signal.SIGTERM)
+    assert await process.wait() == 0

@@ -3,7 +3,7 @@
 import re
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from simulators.pipedrive.errors import bad, forbidden, invalid
@@ -27,10 +27,15 @@ def is_moment(value: Any) -> bool:
     if not isinstance(value, str) or not MOMENT.match(value):
         return False
     try:
-        datetime.fromisoformat(value)
-    except ValueError:
+        utc(value)
+    except (ValueError, OverflowError):
         return False
     return True
+
+
+def utc(text: str) -> str:
+    """The same moment as records keep it: ``2026-01-01T00:00:00Z``."""
+    return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _is_contact_list(value: Any) -> bool:
@@ -126,7 +131,8 @@ def checked(kind: str, body: Any, *, new: bool, contact_sync: bool = False) -> d
         raise refuse(f"{REQUIRED[kind]}: Required")
     if kind == "person" and not contact_sync and any(name in body for name in CONTACT_SYNC):
         raise forbidden("Contact Sync is not enabled for this company")
-    return body
+    moments = [name for name in body if name.endswith("_time") and body[name] is not None]
+    return {**body, **{name: utc(body[name]) for name in moments}}
 
 
 def contacts(given: list[Mapping[str, Any]]) -> list[dict[str, Any]]:

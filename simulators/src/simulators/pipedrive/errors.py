@@ -52,3 +52,10 @@ def gone() -> Refused:
 def over_limit(info: str) -> Refused:
     """429."""
     return Refused(429, {"success": False, "error": "request over limit", "errorCode": 429, "error_info": info})
+
+
+def whole(text: str, refusal: Refused) -> int:
+    """A number out of a path or query. Raises the refusal."""
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise refusal
+    return int(text)

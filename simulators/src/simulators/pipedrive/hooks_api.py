@@ -3,9 +3,9 @@
 from aiohttp import web
 
 from simulators.kit.answers import answer
-from simulators.pipedrive.access import ACTOR, body_of, whole
+from simulators.pipedrive.access import ACTOR, body_of
 from simulators.pipedrive.crm import Crm
-from simulators.pipedrive.errors import Refused, forbidden
+from simulators.pipedrive.errors import Refused, forbidden, whole
 from simulators.pipedrive.webhooks import Webhooks
 
 

@@ -94,6 +94,9 @@ class Limits:
         unknown = set(wish) - {"off", "burst", "search", "daily", "daily_left", "window", "ban_after", "retry_after"}
         if unknown:
             raise ControlRefused(422, f"no such limit: {', '.join(sorted(unknown))}")
+        for name, value in wish.items():
+            if name not in ("off", "retry_after") and value is not None and not isinstance(value, int | float):
+                raise ControlRefused(422, f"{name} must be a number or null")
         if wish.get("off"):
             self.burst, self.search, self.daily.limit, self.ban_after = {False: None, True: None}, None, None, None
         if "burst" in wish:

@@ -1,7 +1,6 @@
 """Pipedrive's OAuth: consent, tokens for codes, refresh, revocation. Clients prove themselves with HTTP Basic."""
 
 import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_plus
@@ -89,7 +88,7 @@ def _client(grants: Grants, request: web.Request, form: Mapping[str, str]) -> Cl
     if scheme.lower() == "basic":
         try:
             pair = base64.b64decode(encoded, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             raise OAuthRefused("invalid_client", "Invalid client: cannot retrieve client credentials") from None
         name, _, secret = pair.partition(":")
         return grants.authenticate(unquote_plus(name), unquote_plus(secret))

@@ -3,15 +3,14 @@
 import base64
 import binascii
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 import orjson
 
-from simulators.pipedrive.checks import is_moment
+from simulators.pipedrive.checks import is_moment, utc
 from simulators.pipedrive.crm import Crm
-from simulators.pipedrive.errors import invalid, missing
+from simulators.pipedrive.errors import invalid, missing, whole
 from simulators.pipedrive.tables import ORDERS, Row
 
 MOST, MOST_IDS, MOST_CUSTOM = 500, 100, 15
@@ -38,6 +37,16 @@ def cursor_of(query: Mapping[str, str]) -> Any:
         return orjson.loads(base64.urlsafe_b64decode(query["cursor"]))
     except (binascii.Error, ValueError):
         raise invalid("cursor: Invalid cursor") from None
+
+
+def offset_of(query: Mapping[str, str]) -> int:
+    """Where a cursor that counts goes on. Raises Refused."""
+    start = cursor_of(query)
+    if start is None:
+        return 0
+    if not isinstance(start, int) or not 0 <= start < 10**9:
+        raise invalid("cursor: Invalid cursor")
+    return int(start)
 
 
 def sealed(position: Any) -> str:
@@ -85,13 +94,12 @@ def page(crm: Crm, kind: str, query: Mapping[str, str], shelf: str = "live") -> 
 def _place(query: Mapping[str, str]) -> tuple[str, bool, Any]:
     cursor = cursor_of(query)
     if cursor is not None:
-        try:
-            order, descending, (value, record_id) = cursor
-            if order in ORDERS:
-                return order, bool(descending), (value, record_id)
-        except (TypeError, ValueError):
-            pass  # a cursor of another list; refused below
-        raise invalid("cursor: Invalid cursor")
+        match cursor:
+            case ["id", bool() as descending, [int() as value, int() as record_id]]:
+                return "id", descending, (value, record_id)
+            case ["add_time" | "update_time" as order, bool() as descending, [str() as moment, int() as record_id]]:
+                return str(order), descending, (moment, record_id)
+        raise invalid("cursor: Invalid cursor")  # of another list, or made up
     order, direction = query.get("sort_by", "id"), query.get("sort_direction", "asc")
     if order not in ORDERS:
         raise invalid(f"sort_by: must be one of {', '.join(ORDERS)}")
@@ -104,9 +112,7 @@ def _accept(kind: str, query: Mapping[str, str]) -> Callable[[Row], bool]:
     wanted: dict[str, int] = {}
     for name in _FILTERS[kind]:
         if name in query:
-            if not query[name].isdigit():
-                raise invalid(f"{name}: Expected number")
-            wanted[name] = int(query[name])
+            wanted[name] = whole(query[name], invalid(f"{name}: Expected number"))
     statuses = {each for each in query.get("status", "").split(",") if each} if kind == "deal" else set()
     if not statuses <= {"open", "won", "lost", "deleted"}:
         raise invalid("status: must be one of open, won, lost, deleted")
@@ -123,11 +129,12 @@ def _moment(query: Mapping[str, str], name: str) -> str | None:
     text = query[name].replace(" ", "+")  # a plus that was not escaped
     if not is_moment(text):
         raise invalid(f"{name}: {query[name]} is not a valid datetime")
-    return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return utc(text)
 
 
 def _ids(text: str) -> list[int]:
     parts = [each.strip() for each in text.split(",") if each.strip()]
-    if len(parts) > MOST_IDS or not all(each.isdigit() for each in parts):
-        raise invalid(f"ids: Expected at most {MOST_IDS} numbers")
-    return [int(each) for each in parts]
+    refusal = invalid(f"ids: Expected at most {MOST_IDS} numbers")
+    if len(parts) > MOST_IDS:
+        raise refusal
+    return [whole(each, refusal) for each in parts]

@@ -8,9 +8,9 @@ from aiohttp import web
 
 from simulators.kit.answers import answer
 from simulators.pipedrive.crm import Crm
-from simulators.pipedrive.errors import bad, invalid
+from simulators.pipedrive.errors import bad, invalid, whole
 from simulators.pipedrive.index import Entry
-from simulators.pipedrive.pages import cursor_of, limit_of, sealed
+from simulators.pipedrive.pages import limit_of, offset_of, sealed
 from simulators.pipedrive.tables import Row
 from simulators.pipedrive.v2 import BASE, paged
 
@@ -40,7 +40,7 @@ def search_routes(crm: Crm) -> list[web.RouteDef]:
         return search
 
     async def leads_v1(request: web.Request) -> web.Response:
-        start, limit = int(request.query.get("start", "0")), limit_of(request.query)
+        start, limit = whole(request.query.get("start", "0"), bad("start: must be a number")), limit_of(request.query)
         rows = list(islice(_found(crm, "lead", request.query), start, start + limit + 1))
         paging = {"start": start, "limit": limit, "more_items_in_collection": len(rows) > limit}
         items = [_result(crm, "lead", *each) for each in rows[:limit]]
@@ -121,9 +121,7 @@ def _by_field(crm: Crm, query: Mapping[str, str]) -> Iterator[dict[str, Any]]:
 
 
 def _page(query: Mapping[str, str], hits: Iterator[Any], most: int) -> tuple[list[Any], str | None]:
-    limit, start = limit_of(query, most), cursor_of(query) or 0
-    if not isinstance(start, int):
-        raise invalid("cursor: Invalid cursor")
+    limit, start = limit_of(query, most), offset_of(query)
     found = list(islice(hits, start, start + limit + 1))
     return found[:limit], sealed(start + limit) if len(found) > limit else None
 

@@ -9,10 +9,10 @@ from typing import Any
 from aiohttp import web
 
 from simulators.kit.answers import answer
-from simulators.pipedrive.access import ACTOR, body_of, origin, whole
+from simulators.pipedrive.access import ACTOR, body_of, origin
 from simulators.pipedrive.company import LEAD_SOURCES
 from simulators.pipedrive.crm import Crm
-from simulators.pipedrive.errors import bad, gone, missing
+from simulators.pipedrive.errors import bad, gone, missing, whole
 from simulators.pipedrive.fields import SYSTEM
 from simulators.pipedrive.tables import Row
 from simulators.pipedrive.values import unflat
@@ -203,11 +203,10 @@ def _since(text: str | None) -> str | None:
         return None
     try:
         moment = datetime.fromisoformat(text.replace(" ", "+"))
-    except ValueError:
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise bad("updated_since: not a valid ISO 8601 time") from None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    utc = aware.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03}Z"
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
 
 
 def _number(query: Mapping[str, str], name: str, default: int) -> int:

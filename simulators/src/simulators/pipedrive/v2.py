@@ -6,11 +6,11 @@ from typing import Any
 from aiohttp import web
 
 from simulators.kit.answers import answer
-from simulators.pipedrive.access import ACTOR, body_of, whole
+from simulators.pipedrive.access import ACTOR, body_of
 from simulators.pipedrive.convert import deal_to_lead, lead_to_deal, not_found, status
 from simulators.pipedrive.crm import Crm
-from simulators.pipedrive.errors import invalid, missing
-from simulators.pipedrive.pages import cursor_of, custom_keys, limit_of, page, sealed
+from simulators.pipedrive.errors import invalid, missing, whole
+from simulators.pipedrive.pages import custom_keys, limit_of, offset_of, page, sealed
 
 _PATHS = {"person": "persons", "deal": "deals", "organization": "organizations"}
 BASE = "/api/v2"
@@ -73,9 +73,7 @@ def _field_routes(crm: Crm, kind: str) -> list[web.RouteDef]:
         return request.match_info["code"]
 
     async def listing(request: web.Request) -> web.Response:
-        limit, start = limit_of(request.query), cursor_of(request.query) or 0
-        if not isinstance(start, int):
-            raise invalid("cursor: Invalid cursor")
+        limit, start = limit_of(request.query), offset_of(request.query)
         every = list(crm.fields[kind].by_code.values())
         end = start + limit
         return paged(every[start:end], sealed(end) if end < len(every) else None)

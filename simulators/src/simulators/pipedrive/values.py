@@ -138,10 +138,12 @@ def unflat(fields: Mapping[str, Field], body: Mapping[str, Any]) -> dict[str, An
         if key not in body:
             continue
         value, kind = body[key], field["field_type"]
-        if kind == "enum" and isinstance(value, str) and value.isdigit():
+        if kind == "enum" and isinstance(value, str) and value.isascii() and value.isdigit():
             value = int(value)
         elif kind == "set" and isinstance(value, str):
-            value = [int(each) for each in value.split(",") if each.strip().isdigit()] or None
+            value = [
+                int(each) for each in value.split(",") if each.strip().isascii() and each.strip().isdigit()
+            ] or None
         elif value is not None and kind in ("monetary", "daterange", "time", "timerange", "address"):
             value = value if isinstance(value, dict) else _joined(kind, key, body)
         found[key] = value

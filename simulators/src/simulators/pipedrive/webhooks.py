@@ -177,6 +177,11 @@ class Webhooks:
             errors["name"] = ["is required"]
         if wish.get("version", "2.0") not in ("1.0", "2.0"):
             errors["version"] = ["must be 1.0 or 2.0"]
+        if not isinstance(wish.get("user_id"), int | None):
+            errors["user_id"] = ["must be a number"]
+        for name in ("http_auth_user", "http_auth_password"):
+            if not isinstance(wish.get(name), str | None):
+                errors[name] = ["must be a string"]
         return errors
 
     def _is_reachable(self, url: Any) -> bool:
