@@ -76,13 +76,15 @@ class Calls:
         await self._session.close()
 
     async def json(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
-        """``call`` with a JSON body and a JSON answer (None when it has no body)."""
-        content = None if body is None else orjson.dumps(body)
-        headers = {**(options.pop("headers", None) or {})}
-        if content is not None:
-            headers["Content-Type"] = "application/json"
-        answer = await self.call(method, path, content, headers=headers, **options)
-        return answer.json()
+        """``send``, and the answer's JSON (None when it has no body)."""
+        return (await self.send(method, path, body, **options)).json()
+
+    async def send(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:
+        """``call`` with a JSON body."""
+        if body is None:
+            return await self.call(method, path, None, **options)
+        headers = {**(options.pop("headers", None) or {}), "Content-Type": "application/json"}
+        return await self.call(method, path, orjson.dumps(body), headers=headers, **options)
 
     async def call(
         self,
@@ -196,4 +198,4 @@ def scrubbed(failure: CrmFailure, secret: str) -> CrmFailure:
         field=error.field and error.field.replace(secret, "[redacted]"),
         attempted_value=error.attempted_value and error.attempted_value.replace(secret, "[redacted]"),
     )
-    return CrmFailure(failure.kind, clean, failure.retry_after, failure.stored)
+    return CrmFailure(failure.kind, clean, failure.retry_after, failure.stored, failure.document)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class FailureKind(StrEnum):
@@ -34,6 +35,9 @@ class CrmFailure(Exception):
         error: RecordError,
         retry_after: float | None = None,
         stored: bool | None = False,
+        document: Any = None,
     ) -> None:
+        """``retry_after`` in seconds, as the CRM told; ``document``: its answer, for the connector alone."""
         self.kind, self.error, self.retry_after, self.stored = kind, error, retry_after, stored
+        self.document = document
         super().__init__(f"{error.code}: {error.message}")

@@ -123,7 +123,7 @@ def test_values_become_what_registers_hold() -> None:
         ({"auth_type": "oauth2"}, "auth_type"),
         ({"endpoints": {"update_lead": "/leads"}}, "endpoints.update_lead"),
         ({"endpoints": {"get_leads": "//evil.example"}}, "endpoints.get_leads"),
-        ({"update_method": "POST"}, "update_method"),
+        ({"update_method": "MERGE"}, "update_method"),
         ({"field_mappings": {"mpp_fields": {"a": 5}}}, "field_mappings.mpp_fields.a"),
     ],
 )

@@ -1,6 +1,5 @@
-"""What a custom CRM's answers mean. Pure: statuses, bodies and network errors in, named failures out."""
+"""What a custom CRM's answers mean. Pure: statuses and bodies in, named failures out."""
 
-import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,127 +9,139 @@ from typing import Any
 
 import orjson
 
-from hub.connectors.custom.wire import RECORD_ID
-from hub.contracts.failures import FailureKind, RecordError
+from hub.connectors.calls import Answer, not_json
+from hub.connectors.custom.paths import MISSING, at, first
+from hub.connectors.custom.wire import CustomConfig, Errors
+from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 from hub.contracts.pushing import PushItem, PushResult
 
 MAX_MESSAGE, MAX_CODE, MAX_ID = 500, 100, 255
 MAX_WAIT = 86_400.0  # seconds; a CRM that asks for more than a day is mistaken
+USUAL_LISTS = ("data", "leads", "records", "results", "items")
 
 
-class Failed(Exception):
-    """A call did not do what was asked. ``stored`` is False when the CRM surely kept nothing, None when unknown."""
-
-    def __init__(
-        self, kind: FailureKind, error: RecordError, *, retry_after: float | None = None, stored: bool | None
-    ) -> None:
-        self.kind, self.error, self.retry_after, self.stored = kind, error, retry_after, stored
-        super().__init__(error.message)
-
-
-def read(status: int, headers: Mapping[str, str], content: bytes) -> Any:
-    """The JSON of a 2xx answer; raises Failed for any other."""
+def judge(answer: Answer, errors: Errors) -> CrmFailure | None:
+    """None for a 2xx answer; else what it means."""
+    status = answer.status
     if 200 <= status < 300:
-        if not content:
-            return {}
-        try:
-            return orjson.loads(content)
-        except orjson.JSONDecodeError:
-            raise Failed(FailureKind.SERVER, _not_json(status, content), stored=None) from None
-    if 300 <= status < 400:
-        message = "the CRM answers with a redirect, which is not followed; correct base_url"
-        raise Failed(FailureKind.SERVER, RecordError("REDIRECT_REFUSED", message, status=status), stored=False)
-    wait = _retry_after(headers.get("Retry-After"))
-    error = _error(status, content)
+        return None
+    wait = _retry_after(answer.headers.get("Retry-After"))
+    document = _document(answer)
+    error = _error(answer, errors)
     if status == 429:
-        raise Failed(FailureKind.RATE_LIMIT, error, retry_after=wait, stored=False)
+        return CrmFailure(FailureKind.RATE_LIMIT, error, wait)
     if status in (401, 403):
-        raise Failed(FailureKind.AUTH, error, stored=False)
+        return CrmFailure(FailureKind.AUTH, error)
     if status >= 500 or status == 408:
-        raise Failed(FailureKind.SERVER, error, retry_after=wait, stored=None)
-    raise Failed(FailureKind.VALIDATION, error, stored=False)
+        return CrmFailure(FailureKind.SERVER, error, wait, stored=None)
+    return CrmFailure(FailureKind.VALIDATION, error, document=document)
 
 
-def no_answer(error: BaseException, refused: bool, never_sent: bool) -> Failed:
-    """A network error: the address is forbidden, the CRM could not be reached, or it went silent."""
-    if refused:
-        return Failed(
-            FailureKind.NETWORK, RecordError("ADDRESS_REFUSED", "the CRM's address is not public"), stored=False
-        )
-    if never_sent:
-        return Failed(FailureKind.NETWORK, RecordError("UNREACHABLE", "no connection to the CRM"), stored=False)
-    if isinstance(error, asyncio.TimeoutError):
-        return Failed(FailureKind.NETWORK, RecordError("TIMEOUT", "the CRM did not answer in time"), stored=None)
-    return Failed(
-        FailureKind.NETWORK, RecordError("CONNECTION_LOST", "the connection broke before an answer"), stored=None
+def written(answer: Answer, errors: Errors, success: tuple[int, ...]) -> Any:
+    """The document of a write that was answered with 2xx. Raises CrmFailure: it was a refusal all the same."""
+    document = answer.json()
+    if isinstance(document, dict):
+        told = errors.code_path and first(document, errors.code_path) is not MISSING
+        refused = document.get("success") is False or document.get("ok") is False
+        if told or refused or (document.get("error") and at(document, "id") is MISSING):
+            raise CrmFailure(FailureKind.VALIDATION, _error(answer, errors))
+    if answer.status not in success:
+        message = f"the CRM answered {answer.status}, which the configuration does not list as success"
+        error = RecordError("UNEXPECTED_STATUS", message, status=answer.status)
+        raise CrmFailure(FailureKind.SERVER, error, stored=None)
+    return document
+
+
+def is_duplicate(failure: CrmFailure, errors: Errors) -> bool:
+    """Whether the CRM refused a create because the person is there already."""
+    return failure.error.status in errors.duplicate_statuses or failure.error.code in errors.duplicate_codes
+
+
+def push_result(failed: CrmFailure, item: PushItem, *, gone: bool = False) -> PushResult:
+    """One item's failed call."""
+    field = failed.error.field
+    attempted = item.record.get(field) if field else None
+    error = failed.error
+    if attempted is not None:
+        error = replace(error, attempted_value=str(attempted)[:MAX_MESSAGE])
+    unknown = failed.stored is None
+    return PushResult(
+        False, kind=failed.kind, error=error, retry_after=failed.retry_after, unknown_outcome=unknown, gone=gone
     )
 
 
-def push_result(failed: Failed, item: PushItem, secret: str) -> PushResult:
-    """One item's failed call, without the secret that a careless CRM may repeat in its message."""
-    field = failed.error.field
-    attempted = item.record.get(field) if field else None
-    clean = scrubbed(failed.error, secret)
-    if attempted is not None:
-        clean = replace(clean, attempted_value=str(attempted)[:MAX_MESSAGE])
-    unknown = failed.stored is None
-    return PushResult(False, kind=failed.kind, error=clean, retry_after=failed.retry_after, unknown_outcome=unknown)
-
-
-def identifier(record: Any) -> str:
-    """The record's id. Raises Failed when there is none, for then nobody knows what was stored."""
-    value = record.get(RECORD_ID) if isinstance(record, dict) else None
-    if isinstance(record, dict) and value is None and isinstance(record.get("data"), dict):
-        value = record["data"].get(RECORD_ID)
-    if isinstance(value, bool) or not isinstance(value, str | int) or not 0 < len(str(value)) <= MAX_ID:
-        error = RecordError("NO_ID", "the CRM's answer does not name the record's id")
-        raise Failed(FailureKind.SERVER, error, stored=None)
-    return _storable(str(value))
-
-
-def records(document: Any) -> list[Mapping[str, Any]]:
-    """The records of a list answer: a bare array, or an array under data, leads, records, results or items."""
-    rows = document
+def identifier(document: Any, path: str | None = None) -> str | None:
+    """The record's id: at the path, else ``id`` or ``data.id``, else the answer itself is one. None: not told."""
     if isinstance(document, dict):
-        rows = next(
-            (document[name] for name in ("data", "leads", "records", "results", "items") if name in document), None
-        )
+        value = at(document, path) if path else first(document, "id", "data.id")
+    else:
+        value = document
+    if isinstance(value, bool) or not isinstance(value, str | int) or not 0 < len(str(value)) <= MAX_ID:
+        return None
+    return storable(str(value))
+
+
+def records(document: Any, config: CustomConfig) -> list[Mapping[str, Any]]:
+    """The records of a list answer: where the configuration says, else a bare array, or one under a usual name."""
+    rows = document
+    if config.records_path is not None:
+        rows = at(document, config.records_path)
+        rows = [] if rows is None else rows
+    elif isinstance(document, dict):
+        rows = next((document[name] for name in USUAL_LISTS if name in document), None)
+    elif document is None:
+        rows = []
     if not isinstance(rows, list):
         error = RecordError("UNEXPECTED_ANSWER", "the CRM's answer is not a list of leads")
-        raise Failed(FailureKind.SERVER, error, stored=False)
+        raise CrmFailure(FailureKind.SERVER, error)
     return [row for row in rows if isinstance(row, dict)]
 
 
-def _not_json(status: int, content: bytes) -> RecordError:
-    if content.lstrip()[:1] == b"<":
-        return RecordError(
-            "HTML_ANSWER", "the CRM answers with a web page instead of JSON; check base_url", status=status
-        )
-    return RecordError("NOT_JSON", "the CRM's answer is not JSON", status=status)
+def record(document: Any, config: CustomConfig) -> Mapping[str, Any] | None:
+    """The record of an answer about one; None when there is none."""
+    found = document
+    if config.record_path is not None:
+        found = at(document, config.record_path)
+    elif isinstance(document, dict) and at(document, config.id_path) is MISSING:
+        found = document.get("data")
+    if isinstance(found, list):
+        found = found[0] if found else None
+    return found if isinstance(found, dict) and at(found, config.id_path) is not MISSING else None
 
 
-def _error(status: int, content: bytes) -> RecordError:
-    """The CRM's own words: ``{"error": {"code", "message", "field"}}`` or any of the usual variations."""
-    try:
-        document = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        document = None
-    if not isinstance(document, dict):
-        if content and status not in (401, 403, 429):
-            return _not_json(status, content)
+def _error(answer: Answer, errors: Errors) -> RecordError:
+    """The CRM's own words: where the configuration says, else ``{"error": {"code", "message", "field"}}`` or alike."""
+    status, document = answer.status, _document(answer)
+    if not isinstance(document, dict | list):
+        if answer.content and status not in (401, 403, 429):
+            return not_json(answer)
         document = {}
-    body = document.get("error") or document.get("errors") or document
+    body = (document.get("error") or document.get("errors") or document) if isinstance(document, dict) else document
     if isinstance(body, list) and body:
         body = body[0]
     if not isinstance(body, dict):
-        body = {"message": body}
-    field = body.get("field")
+        body = {"message": body} if body else {}
+    code = _told(document, errors.code_path, body.get("code"))
+    message = _told(document, errors.message_path, body.get("message"))
+    field = _told(document, errors.field_path, body.get("field"))
     return RecordError(
-        code=_storable(str(body.get("code") or f"HTTP_{status}"))[:MAX_CODE],
-        message=_storable(str(body.get("message") or f"the CRM answered {status}"))[:MAX_MESSAGE],
-        field=_storable(str(field))[:MAX_CODE] if field else None,
+        code=storable(str(code or f"HTTP_{status}"))[:MAX_CODE],
+        message=storable(str(message or f"the CRM answered {status}"))[:MAX_MESSAGE],
+        field=storable(str(field))[:MAX_CODE] if field else None,
         status=status,
     )
+
+
+def _document(answer: Answer) -> Any:
+    try:
+        return orjson.loads(answer.content)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _told(document: Any, path: str | None, usual: Any) -> Any:
+    value = at(document, path) if path else MISSING
+    return usual if value is MISSING else value
 
 
 def _retry_after(header: str | None) -> float | None:
@@ -147,14 +158,6 @@ def _retry_after(header: str | None) -> float | None:
     return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), MAX_WAIT)
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """PostgreSQL's text and jsonb cannot hold NUL."""
     return text.replace("\x00", "")
-
-
-def scrubbed(error: RecordError, secret: str) -> RecordError:
-    """The error without the secret, should the CRM have repeated it."""
-    if not secret:
-        return error
-    code, message = error.code.replace(secret, "[redacted]"), error.message.replace(secret, "[redacted]")
-    return replace(error, code=code, message=message, field=error.field and error.field.replace(secret, "[redacted]"))

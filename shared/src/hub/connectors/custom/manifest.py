@@ -8,24 +8,25 @@ MANIFEST = Manifest(
     auth_types=("api_key",),
     scorecard={
         Capability.PUSH: DONE,
-        Capability.BATCH_PUSH: Exempt("the design document's custom API has no endpoint for several records"),
+        Capability.BATCH_PUSH: Exempt("REST APIs of this kind take one record a call"),
+        Capability.BULK: Exempt("REST APIs of this kind have no jobs"),
         Capability.IDEMPOTENT_CREATE: DONE,  # write-ahead intent, then a look-up by reference before a retry
-        Capability.BULK: Exempt("the design document's custom API has no jobs"),
-        Capability.UPSERT: Exempt("the design document's custom API has no upsert"),
-        Capability.DELETE: Exempt("the design document's custom API deletes nothing"),
+        Capability.UPSERT: Exempt("REST APIs of this kind have none: look-up, then create or update"),
+        Capability.DELETE: DONE,  # where endpoints.delete_lead is configured
         Capability.COMPANIONS: Exempt("the design document's custom API knows leads only"),
-        Capability.PULL: Exempt("changes arrive by webhook; scheduled import is not built yet"),
-        Capability.PULL_CHANGES: Exempt("changes arrive by webhook; scheduled import is not built yet"),
-        Capability.PULL_DELETES: Exempt("changes arrive by webhook; scheduled import is not built yet"),
-        Capability.PULL_MERGES: Exempt("changes arrive by webhook; scheduled import is not built yet"),
-        Capability.FETCH: Exempt("changes arrive by webhook; scheduled import is not built yet"),
-        Capability.DESCRIBE: Exempt("the design document's custom API does not describe itself"),
-        Capability.OWNERS: Exempt("the design document's custom API lists no owners"),
-        Capability.QUOTA: Exempt("limits are learnt from 429 answers alone"),
+        Capability.PULL: DONE,
+        Capability.PULL_CHANGES: DONE,  # by the incremental filter; without one the list is read and compared
+        Capability.PULL_DELETES: DONE,  # by a field that tells, and by what a full reading does not meet
+        Capability.PULL_MERGES: Exempt("merges are told by webhook alone; a poll sees the loser as deleted"),
+        Capability.FETCH: DONE,
+        Capability.DESCRIBE: DONE,  # from a page of records
+        Capability.OWNERS: Exempt("REST APIs of this kind list no owners that could be told by configuration"),
         Capability.WEBHOOKS: DONE,
         Capability.WEBHOOK_TIMESTAMP: DONE,
         Capability.FIELD_MAPPINGS: DONE,
         Capability.TRANSFORMATIONS: DONE,
         Capability.TOKEN_REFRESH: Exempt("an API key does not expire by itself; a refused key sets needs_reauth"),
+        Capability.QUOTA: DONE,  # by the configuration's rate_limit, and 429 answers
     },
+    external_id="the hub's reference in reference_field, looked up before a create is repeated",
 )

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hub.connectors.custom.wire import READ_ONLY, CustomConfig, read_config
+from hub.connectors.custom.wire import READ_ONLY, USUAL_MODIFIED, CustomConfig, read_config
 from hub.contracts.connector import FieldProblem, InboundRecord
 from hub.contracts.ids import parse_lead_external_id
 from hub.contracts.pushing import Companion
-from hub.contracts.records import CUSTOM_PREFIX, STANDARD_FIELDS, LeadStatus
+from hub.contracts.records import CUSTOM_PREFIX, INTERNAL_FIELDS, STANDARD_FIELDS, LeadStatus
 
 # Where the customer's CRM and the hub differ in a name; every other standard field has the same one.
 RENAMED = {"agent_id": "owner", "lead_source": "source"}
@@ -43,6 +43,8 @@ class CustomFieldMap:
 
     def __init__(self, config: CustomConfig) -> None:
         self._reference_field = config.reference_field
+        managed = (config.id_path, config.modified_path, config.deleted_path)
+        self._managed = READ_ONLY | {path for path in managed if path and "." not in path} | set(USUAL_MODIFIED)
         self._remote = {name: RENAMED.get(name, name) for name in STANDARD_FIELDS}
         for mpp_name, remote in config.field_mappings.mpp_fields.items():
             self._remote[register_for(mpp_name)] = remote
@@ -59,9 +61,11 @@ class CustomFieldMap:
         """Registers as the CRM's fields; a custom field keeps its bare name unless the configuration names another."""
         fields = {}
         for register, value in registers.items():
+            if register in INTERNAL_FIELDS:
+                continue
             remote = self._remote.get(register) or register.removeprefix(CUSTOM_PREFIX)
             table = self._values_out.get(register)
-            if remote in READ_ONLY or remote == self._reference_field:
+            if remote in self._managed or remote == self._reference_field:
                 continue  # a custom field that happens to bear the name of something that is not ours to write
             if register not in self._remote and remote in self._register:
                 continue  # a custom field hidden behind a mapped one of the same name
@@ -81,7 +85,7 @@ class CustomFieldMap:
         registers: dict[str, Any] = {}
         problems: list[FieldProblem] = []
         for remote, raw in record.items():
-            if remote in READ_ONLY or remote == self._reference_field:
+            if remote in self._managed or remote == self._reference_field:
                 continue
             register = self._register.get(remote) or CUSTOM_PREFIX + remote
             table = self._values_in.get(register)
@@ -91,7 +95,9 @@ class CustomFieldMap:
                 problems.append(FieldProblem(remote, *problem))
             else:
                 registers[register] = value
-        return InboundRecord(registers, parse_lead_external_id(record.get(self._reference_field)), tuple(problems))
+        return InboundRecord(
+            registers, parse_lead_external_id(record.get(self._reference_field or "")), tuple(problems)
+        )
 
 
 def _folded(value: Any) -> Any:

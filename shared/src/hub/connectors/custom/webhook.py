@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from hub.connectors.custom import webhook_shape
+from hub.connectors.custom.webhook_shape import WebhookShape
 from hub.contracts.errors import Invalid, Malformed, Unauthenticated
 from hub.contracts.ids import rfc3339
 from hub.contracts.webhooks import (
@@ -164,9 +166,19 @@ class CustomWebhook:
     accepted: WebhookAnswer | None = None
 
     def verify(self, trust: WebhookTrust, request: WebhookRequest) -> None:
-        """See ``verify``."""
-        verify(trust.mode, trust.secret, request.headers, request.body, request.now)
+        """As the configuration's ``webhook`` says, else the design document's signature."""
+        shape = _shape(trust)
+        if shape is None:
+            verify(trust.mode, trust.secret, request.headers, request.body, request.now)
+        else:
+            webhook_shape.verify(shape, trust.secret, request)
 
     def parse(self, trust: WebhookTrust, request: WebhookRequest) -> list[WebhookRecord]:
-        """See ``parse``."""
-        return parse(request.body)
+        """As the configuration's ``webhook`` says, else the design document's body."""
+        shape = _shape(trust)
+        return parse(request.body) if shape is None else webhook_shape.parse(shape, request)
+
+
+def _shape(trust: WebhookTrust) -> WebhookShape | None:
+    told = trust.config.get("webhook")
+    return webhook_shape.shape_of(orjson.dumps(told)) if told else None
