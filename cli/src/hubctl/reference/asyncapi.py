@@ -8,6 +8,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from hub.contracts.cloudevents import CONTENT_TYPE, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES
+from hub.contracts.compression import ENCODING, MAX_PLAIN_BYTES
 from hub.contracts.events import CATALOGUE, EventType
 from hub.contracts.topology import EXCHANGE, QUEUES
 
@@ -15,7 +16,9 @@ _BATCH = f"""\
 A message body is a JSON array of CloudEvents 1.0 (`{CONTENT_TYPE}`), all of one type, at most {MAX_BATCH_EVENTS} events
 and {MAX_BATCH_BYTES:,} bytes; one event is at most {MAX_EVENT_BYTES:,} bytes. A single event in structured mode
 (`application/cloudevents+json`) is accepted too. The routing key is the event's type. Publish with confirms:
-an event is the hub's only once the broker has confirmed it. Delivery is at least once; `id` tells repetitions."""
+an event is the hub's only once the broker has confirmed it. Delivery is at least once; `id` tells repetitions.
+The hub compresses large bodies (`content-encoding: {ENCODING}`, Zstandard); whoever listens unpacks those. Bodies that
+you publish may be plain or compressed alike, up to {MAX_PLAIN_BYTES:,} bytes unpacked."""
 
 _ENVELOPE: dict[str, Any] = {
     "specversion": {"const": "1.0"},

@@ -20,8 +20,8 @@ class Glance(NamedTuple):
 def glance(body: bytes, always: Collection[bytes] = ()) -> Glance | None:
     """Accounts and number of the events in a body. None: only decoding can tell.
 
-    None too when one of ``always`` occurs anywhere in the body: event types whose messages are always decoded. A body
-    that is not a batch of events may pass unnoticed, since nothing here parses it.
+    The body is given plain, not compressed. None too when one of ``always`` occurs anywhere in it: event types whose
+    messages are always decoded. A body that is not a batch of events may pass unnoticed, since nothing here parses it.
     """
     if _cannot_be_scanned(body) or any(text in body for text in always):
         return None

@@ -9,6 +9,7 @@ from time import perf_counter
 from hub.bus import metrics
 from hub.bus.group_commit import Gathering, Group
 from hub.contracts.cloudevents import MAX_BATCH_BYTES, MAX_EVENT_BYTES, Event, encode_event
+from hub.contracts.compression import compressed
 from hub.contracts.errors import HubError, TooLarge, Unavailable
 
 # Makes one message durable: (event type, body). Raises Unavailable when the broker did not confirm it.
@@ -83,7 +84,7 @@ class GroupCommitPublisher:
                 raise result
 
     async def publish_batch(self, routing_key: str, body: bytes) -> None:
-        """One message with a body that is encoded already; TooLarge beyond twice the usual limit."""
+        """One message with an encoded body, compressed or not; TooLarge beyond twice the usual limit."""
         if len(body) > 2 * MAX_BATCH_BYTES:
             raise TooLarge("the batch is larger than a message may be", limit=2 * MAX_BATCH_BYTES, size=len(body))
         await self._room()
@@ -162,7 +163,7 @@ class GroupCommitPublisher:
         started = perf_counter()
         try:
             async with asyncio.timeout(self._limits.confirm_seconds), self._window:
-                await self._send(kind, body)
+                await self._send(kind, compressed(body))
         except TimeoutError:
             metrics.PUBLISH_FAILED.labels(kind).inc(events)
             raise Unavailable(f"the bus did not confirm within {self._limits.confirm_seconds} s") from None

@@ -5,10 +5,11 @@ from collections.abc import Collection, Iterable
 
 import structlog
 
-from hub.bus.glance import glance
+from hub.bus.glance import Glance, glance
 from hub.bus.protocol import ConsumerOptions
 from hub.bus.running import Runner
 from hub.bus.settlement import Delivery
+from hub.contracts.compression import NotDecompressible, plain
 
 _log = structlog.get_logger(__name__)
 
@@ -24,7 +25,7 @@ class Sieve:
     async def judge(self, deliveries: Iterable[Delivery]) -> None:
         """Mark each as wanted or passed over; leaves them as they are when the consumer was stopped meanwhile."""
         async with self._turn:
-            seen = [(each, glance(each.body, self._always)) for each in deliveries if not each.wanted]
+            seen = [(each, self._glance(each.body)) for each in deliveries if not each.wanted]
             asked = {account for _, found in seen if found for account in found.accounts}
             interesting = await self._among(asked) if asked else asked
         if interesting is not None:
@@ -33,6 +34,12 @@ class Sieve:
                     delivery.wanted = True
                 else:
                     delivery.passed_over = found.events
+
+    def _glance(self, body: bytes) -> Glance | None:
+        try:
+            return glance(plain(body), self._always)
+        except NotDecompressible:
+            return None
 
     async def _among(self, accounts: Collection[int]) -> Collection[int] | None:
         interested = self._interested

@@ -1,6 +1,7 @@
 """CloudEvents 1.0 in batches: the only thing that travels on the bus.
 
-A message body is a JSON array of events (``application/cloudevents-batch+json``), all of one type.
+A message body is a JSON array of events (``application/cloudevents-batch+json``), all of one type; it may be compressed
+(``hub.contracts.compression``).
 Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md (section 4, batch).
 """
 
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from hub.contracts.compression import NotDecompressible, plain
 from hub.contracts.ids import new_id, now_text
 
 CONTENT_TYPE = "application/cloudevents-batch+json"
@@ -89,6 +91,7 @@ def decode_batch(body: bytes) -> list[Event]:
 
     Unknown attributes are ignored, so that a newer publisher does not stop an older consumer.
     """
+    body = _text_of(body)
     try:
         rows = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -112,8 +115,9 @@ def read_batch(body: bytes) -> tuple[list[Event], list[Unreadable]]:
     except MalformedMessage as error:
         whole = [Unreadable(body, str(error))]
     try:
+        body = _text_of(body)
         rows = json.loads(body)  # reads lone surrogates and enormous numbers, so that only their event is refused
-    except (ValueError, RecursionError):
+    except (MalformedMessage, ValueError, RecursionError):
         return [], whole
     if not isinstance(rows, list) or not 1 < len(rows) <= MAX_BATCH_EVENTS:
         return [], whole
@@ -126,6 +130,13 @@ def read_batch(body: bytes) -> tuple[list[Event], list[Unreadable]]:
         except MalformedMessage as error:
             unreadable.append(Unreadable(alone, str(error)))
     return events, unreadable
+
+
+def _text_of(body: bytes) -> bytes:
+    try:
+        return plain(body)
+    except NotDecompressible as error:
+        raise MalformedMessage(str(error)) from error
 
 
 _SURELY_SHORT = MAX_ID_BYTES // 4  # characters; UTF-8 takes at most four bytes for each

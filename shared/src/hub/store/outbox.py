@@ -20,6 +20,7 @@ from hub.contracts.cloudevents import (
     encode_event,
     join_batch,
 )
+from hub.contracts.compression import compressed
 from hub.contracts.errors import TooLarge, Unavailable
 from hub.store.pool import Connection
 
@@ -156,9 +157,9 @@ def _pack(events: list[Event]) -> list[tuple[str, bytes]]:
         if len(text) > MAX_EVENT_BYTES:
             raise TooLarge("the event is larger than the bus takes", limit=MAX_EVENT_BYTES, size=len(text))
         if encoded and (len(encoded) >= MAX_BATCH_EVENTS or size + len(text) > MAX_BATCH_BYTES):
-            rows.append((events[0].type, join_batch(encoded)))
+            rows.append((events[0].type, compressed(join_batch(encoded))))
             encoded, size = [], 0
         encoded.append(text)
         size += len(text) + 1
-    rows.append((events[0].type, join_batch(encoded)))
+    rows.append((events[0].type, compressed(join_batch(encoded))))
     return rows

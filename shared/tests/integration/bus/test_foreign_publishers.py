@@ -6,8 +6,10 @@ import aio_pika
 import orjson
 import pytest
 from aio_pika.abc import AbstractChannel
+from backports import zstd
 
 from hub.bus.protocol import ConsumerOptions
+from hub.contracts.cloudevents import Event
 from hub.contracts.topology import EXCHANGE, Queue
 from hub.local.rabbitmq import LocalRabbitMQ
 from hub.testing.buses import Lab, Recorder, depth_becomes
@@ -79,3 +81,23 @@ async def test_what_cannot_be_read_is_kept_and_harms_nobody(rabbit_lab: Lab, for
     letters = await bus.dead_letters(queue)
     assert sorted(letter.body for letter in letters) == sorted(bodies)
     assert len({letter.id for letter in letters}) == len(bodies)
+
+
+async def test_compressed_bodies_say_so_and_are_taken_from_others_too(
+    rabbit_lab: Lab, foreign: AbstractChannel
+) -> None:
+    queue, recorder = rabbit_lab.queue(), Recorder()
+    bus = await rabbit_lab.open(queue)
+    exchange = await foreign.get_exchange(EXCHANGE)
+    listening = await foreign.declare_queue(exclusive=True)
+    await listening.bind(exchange, queue.binds[0])
+    await bus.publish_many([Event(queue.binds[0], 7, "s", {"n": n}, "t", id=f"ours-{n}") for n in range(20)])
+    heard = await listening.get(timeout=5)
+    assert heard is not None
+    assert heard.content_encoding == "zstd"
+    assert len(orjson.loads(zstd.decompress(heard.body))) == 20
+    theirs = zstd.compress(orjson.dumps([_event(queue, f"theirs-{n}") for n in range(20)]), 19)
+    await exchange.publish(aio_pika.Message(theirs, content_encoding="zstd"), queue.binds[0])
+    await bus.consume(queue, recorder, ConsumerOptions())
+    await recorder.finishes(40)
+    assert sorted(recorder.done) == sorted([f"{whose}-{n}" for whose in ("ours", "theirs") for n in range(20)])

@@ -10,6 +10,7 @@ from aiormq.abc import DeliveredMessage
 from hub.bus.rabbitmq.link import Link, broker_may_be_away
 from hub.bus.settlement import Letter
 from hub.contracts.cloudevents import CONTENT_TYPE
+from hub.contracts.compression import ENCODING, is_compressed
 from hub.contracts.errors import Unavailable
 from hub.contracts.ids import new_id, now_text
 from hub.contracts.topology import DEAD_EXCHANGE, EXCHANGE, Queue
@@ -59,6 +60,7 @@ class Sender:
         properties = spec.Basic.Properties(
             headers=dict(headers),
             content_type=CONTENT_TYPE,
+            content_encoding=ENCODING if is_compressed(body) else None,
             delivery_mode=_PERSISTENT,
             message_id=letter_id,
             app_id=self._name,
