@@ -2,7 +2,7 @@
 
 import typer
 
-from hubctl.commands import account, connection, db, dead, failed, key, keys, subscription
+from hubctl.commands import account, connection, connector, db, dead, failed, key, keys, subscription
 from hubctl.commands.run import run
 from hubctl.commands.settings import settings
 from hubctl.commands.status import status
@@ -19,5 +19,5 @@ app.command("run")(run)
 app.command("status")(status)
 app.command("import")(upload)
 app.command("settings")(settings)
-for noun in (db, account, key, connection, subscription, keys, dead, failed):
+for noun in (db, account, key, connection, connector, subscription, keys, dead, failed):
     app.add_typer(noun.app, name=noun.__name__.rpartition(".")[2])

@@ -1,0 +1,1 @@
+"""Whether a connector's configuration fits a live CRM, tried step by step."""
