@@ -14,6 +14,7 @@ from hub.store.pool import open_pool
 from hub.vault import Keyring, Vault
 from sync_worker.adapters.lines import Lines
 from sync_worker.adapters.runs import Runs
+from sync_worker.adapters.schemas import Schemas
 from sync_worker.adapters.targets import Targets
 from sync_worker.adapters.wanted import Wanted
 from sync_worker.facts import Causes
@@ -51,6 +52,7 @@ async def build(service: Service, settings: SyncWorkerSettings) -> web.Applicati
         lines,
         runs,
         wanted,
+        Schemas(pool),
         partial(seed, targets, lanes),
         poll_seconds=settings.sync_poll_seconds,
         most=settings.sync_runs,

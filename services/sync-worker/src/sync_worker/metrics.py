@@ -19,3 +19,6 @@ READ_SECONDS = Histogram(
     "hub_sync_read_seconds", "Time of one run.", ["crm_type", "outcome"], buckets=(*_SECONDS, 3600)
 )
 READING = Gauge("hub_sync_runs_active", "Runs being carried out.")
+DRIFT = Gauge(
+    "hub_sync_drift", "Fields of a CRM that are not what the mapping takes them for.", ["crm_type", "connection"]
+)

@@ -258,3 +258,23 @@ async def _read_only_crm(status: int) -> AsyncIterator[tuple[str, Counter[str], 
 def read_only_crm() -> Callable[[int], Any]:
     """``async with read_only_crm(status) as (url, calls, answer):`` reads work, writes get ``answer[0]``."""
     return _read_only_crm
+
+
+@asynccontextmanager
+async def _nonsense_crm(body: bytes) -> AsyncIterator[str]:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(body=body, content_type="application/json")
+
+    app = web.Application()
+    app.add_routes([web.get("/{path:.*}", answer)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+@pytest.fixture
+def nonsense_crm() -> Callable[[bytes], Any]:
+    """``async with nonsense_crm(body) as url:`` answers everything with 200 and that."""
+    return _nonsense_crm

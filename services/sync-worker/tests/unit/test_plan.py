@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.contracts.connector import InboundRecord
+from hub.contracts.pushing import Companion
 from sync_worker.domain.bases import DOUBT, differing, known_base, same
 from sync_worker.domain.plan import Claimed, Plan, Step, found, new_base, plan
 
@@ -25,6 +26,12 @@ class AsIs:
 
     def inbound(self, record: Mapping[str, Any]) -> InboundRecord:
         return InboundRecord(dict(record), None)
+
+    def companions(self, lead_id: int, registers: Mapping[str, Any]) -> tuple[Companion, ...]:
+        return ()
+
+    def remote_fields(self) -> Mapping[str, str]:
+        return {}
 
 
 def claimed(**changes: Any) -> Claimed:

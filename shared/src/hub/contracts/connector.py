@@ -67,6 +67,7 @@ class Manifest:
     bulk_batch: int = 0  # records of one bulk job; 0: none
     bulk_threshold: int = 2000  # from so many due records on, a job (configuration ``bulk_threshold``)
     push_seconds: float = 0.0  # a call of ``push`` (with what it does inside) may last longer than one HTTP call
+    exact_fields: bool = True  # ``describe`` names every field; False: those that happen to occur
     external_id: str = ""  # how a create is made idempotent, in words
 
 

@@ -1,7 +1,9 @@
 """A connection made usable: its connector's client, mapping and retry policy."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 
@@ -35,6 +37,7 @@ class Line:
     client: CrmClient
     mapping: FieldMap
     policy: RetryPolicy
+    config: Mapping[str, Any]
     changed_at: datetime  # of the connection's row: a different one asks for a new line
 
 
@@ -69,7 +72,7 @@ class Lines:
         except (HubError, ValueError) as error:
             raise Unusable(f"the configuration cannot be used: {error}", row["updated_at"]) from error
         policy = read_policy(row["config"])
-        return Line(place, row["crm_type"], connector, client, mapping, policy, row["updated_at"])
+        return Line(place, row["crm_type"], connector, client, mapping, policy, row["config"], row["updated_at"])
 
     async def refuse(self, line: Line) -> None:
         """The CRM refuses the credentials: needs_reauth, unless they were changed since the line was opened."""

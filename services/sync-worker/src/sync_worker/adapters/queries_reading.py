@@ -149,3 +149,21 @@ WANTING = """
 SCHEDULE = """
     SELECT crm_type, coalesce(config ->> 'schedule', 'hourly') AS schedule FROM control.connection
     WHERE account_id = $1 AND id = $2"""
+
+SCHEMA_SEEN = """
+    SELECT fields, seen_at > now() - $3::float8 * interval '1 second' AS fresh FROM sync.remote_schema
+    WHERE account_id = $1 AND connection_id = $2"""
+
+KEEP_SCHEMA = """
+    INSERT INTO sync.remote_schema AS s (account_id, connection_id, fields, owners) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (account_id, connection_id) DO UPDATE SET fields = EXCLUDED.fields, owners = EXCLUDED.owners,
+        seen_at = now()"""
+
+FORGET_DRIFT = """
+    DELETE FROM sync.drift WHERE account_id = $1 AND connection_id = $2
+        AND (field, kind) NOT IN (SELECT * FROM unnest($3::text[], $4::text[]))"""
+
+KEEP_DRIFT = """
+    INSERT INTO sync.drift (account_id, connection_id, field, kind, detail)
+    SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::text[])
+    ON CONFLICT (account_id, connection_id, field, kind) DO UPDATE SET detail = EXCLUDED.detail"""

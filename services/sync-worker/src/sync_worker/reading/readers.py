@@ -16,11 +16,13 @@ from hub.contracts.pulling import RemoteRecord
 from sync_worker import metrics
 from sync_worker.adapters.lines import Line, Lines, Unusable
 from sync_worker.adapters.runs import NotOurs, Run, Runs
+from sync_worker.adapters.schemas import Schemas
 from sync_worker.adapters.targets import Place
 from sync_worker.adapters.wanted import Wanted
 from sync_worker.domain.received import received
 from sync_worker.domain.setback import setback
 from sync_worker.reading.run import Ended, Reading
+from sync_worker.reading.schema import look
 
 _log = structlog.get_logger()
 _FETCH_AT_ONCE = 100
@@ -37,6 +39,7 @@ class Readers:
         lines: Lines,
         runs: Runs,
         wanted: Wanted,
+        schemas: Schemas,
         seed: Callable[[Place], Awaitable[None]],
         *,
         poll_seconds: float,
@@ -44,6 +47,7 @@ class Readers:
     ) -> None:
         """``most``: runs at a time; ``seed`` is called when a connection's first reading is over."""
         self._lines, self._runs, self._wanted, self._seed = lines, runs, wanted, seed
+        self._schemas = schemas
         self._poll_seconds, self._most = poll_seconds, most
         self._running: set[asyncio.Task[None]] = set()
         self._fetching: dict[Place, asyncio.Task[None]] = {}
@@ -121,6 +125,7 @@ class Readers:
             await reading.to_the_end()
         except CrmFailure as failure:
             return await self._set_back(run, line, reading, failure)
+        await look(line, self._schemas)
         first = await self._runs.unread(run.place)
         if await reading.finish(Ended("done")) and first:
             await self._seed(run.place)

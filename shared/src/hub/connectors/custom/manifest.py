@@ -28,5 +28,6 @@ MANIFEST = Manifest(
         Capability.TOKEN_REFRESH: Exempt("an API key does not expire by itself; a refused key sets needs_reauth"),
         Capability.QUOTA: DONE,  # by the configuration's rate_limit, and 429 answers
     },
+    exact_fields=False,
     external_id="the hub's reference in reference_field, looked up before a create is repeated",
 )
