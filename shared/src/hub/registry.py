@@ -1,8 +1,10 @@
 """Every CRM the hub can connect to: one line each."""
 
 from hub.connectors.custom.connector import CONNECTOR as CUSTOM
+from hub.connectors.salesforce.connector import CONNECTOR as SALESFORCE
 from hub.contracts.connector import Connector
 
 CONNECTORS: dict[str, Connector] = {
     "custom": CUSTOM,
+    "salesforce": SALESFORCE,
 }

@@ -23,7 +23,13 @@ def origin_within(url: object, domains: Sequence[str]) -> str | None:
         host, port = (parts.hostname or "").rstrip("."), parts.port
     except ValueError:
         return None
-    if not _HOST.match(host) or parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+    if (
+        not _HOST.match(host)
+        or parts.username is not None
+        or parts.password is not None
+        or parts.query
+        or parts.fragment
+    ):
         return None
     if parts.path not in ("", "/") or not any(_holds(domain.strip().lower(), parts.scheme, host) for domain in domains):
         return None

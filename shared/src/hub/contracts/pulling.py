@@ -72,3 +72,4 @@ class Identity:
     tenant: str | None  # org id, portal id, company id
     account: str | None = None  # its name
     user: str | None = None  # who granted access
+    remarks: tuple[str, ...] = ()  # what works less well than it could, in words: a missing external id field …
