@@ -233,7 +233,7 @@ async def test_an_unlinked_lead_is_not_written_to_the_crm_again(
         await world.write({1: {"city": "Bonn"}, 2: {"city": "Köln"}})
 
         async def pushed() -> bool:
-            return world.records().get("MPP-2", {}).get("city") == "Köln"
+            return bool(world.records().get("MPP-2", {}).get("city") == "Köln")
 
         await eventually(pushed)
         assert "MPP-1" not in world.records()
@@ -241,7 +241,7 @@ async def test_an_unlinked_lead_is_not_written_to_the_crm_again(
         await world.write({1: {"city": "Trier"}})
 
         async def due_again() -> bool:
-            return (await world.targets(connection_id))[0]["state"] != "gone"
+            return bool((await world.targets(connection_id))[0]["state"] != "gone")
 
         await eventually(due_again)
 
