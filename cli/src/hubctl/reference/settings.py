@@ -6,6 +6,7 @@ from importlib import import_module
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+from pydantic_settings import BaseSettings
 
 from hub.settings import ServiceSettings
 
@@ -30,13 +31,19 @@ def model(service: str) -> type[ServiceSettings]:
 
 
 def all_settings() -> Iterator[Setting]:
-    """First those that all services share, then each service's own."""
+    """First those that all services share, then each service's own, then groups that several of them read."""
     for name, field in ServiceSettings.model_fields.items():
         yield _setting(name, field, "all")
+    readers: dict[type[BaseSettings], list[str]] = {}
     for service in SERVICES:
         for name, field in model(service).model_fields.items():
-            if name not in ServiceSettings.model_fields:
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseSettings):
+                readers.setdefault(field.annotation, []).append(service)
+            elif name not in ServiceSettings.model_fields:
                 yield _setting(name, field, service)
+    for group, services in readers.items():
+        for name, field in group.model_fields.items():
+            yield _setting(name, field, ", ".join(services))
 
 
 def _setting(name: str, field: FieldInfo, services: str) -> Setting:

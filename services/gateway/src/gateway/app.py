@@ -12,20 +12,27 @@ import orjson
 import structlog
 from aiohttp import web
 
+from gateway.adapters.attempts import Attempts
 from gateway.adapters.connections import ConnectionCache
+from gateway.adapters.crm_views import CrmViews
+from gateway.adapters.crms import Crms
 from gateway.adapters.database import Database
+from gateway.adapters.failures import Failures
 from gateway.adapters.imports import Imports
 from gateway.adapters.keys import KeyCache
 from gateway.adapters.late_bus import LateBus
 from gateway.adapters.leads import Leads
 from gateway.adapters.live import LiveFeeds
+from gateway.adapters.runs import Runs
 from gateway.adapters.status import Status
 from gateway.adapters.subscriptions import Subscriptions
+from gateway.adapters.trials import Trials
 from gateway.domain.networks import parse_networks
 from gateway.domain.rate import RateLimiter
 from gateway.domain.session import Sessions
 from gateway.domain.uuid7 import first_id_of
 from gateway.gateway import Gateway
+from gateway.handlers.connecting import announce_left_behind, note_heard
 from gateway.handlers.pages import CSP_DOCS, CSP_STRICT, files, serve_file
 from gateway.routes import ROUTES
 from gateway.settings import GatewaySettings
@@ -37,9 +44,10 @@ from gateway.web.routing import endpoints
 from hub.bus import open_bus
 from hub.bus.protocol import Publisher
 from hub.bus.publisher import PublishLimits
+from hub.contracts.connector import Connector
 from hub.contracts.errors import Unavailable
-from hub.contracts.webhooks import WebhookParser
 from hub.egress import EgressPolicy
+from hub.grants import OAuthServers
 from hub.registry import CONNECTORS
 from hub.runtime import FRONT, Service
 from hub.store.pool import open_pool
@@ -51,12 +59,13 @@ _SWAGGER_FILES = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-3
 _PURGE_SECONDS = 3600.0
 _log = structlog.get_logger()
 _CLOSE_SECONDS = 5.0
+_HEARD_SECONDS = 3.0  # how often it is written down when connections' webhooks came
 _ASK_SPACING = 0.5  # seconds between looks for a connection that a webhook wants and nobody knows
 _CONFIRM_SECONDS = 5.0  # then the caller is answered with 503
 _LARGEST_BODY = 16 * 1024 * 1024
 
 
-async def build(service: Service) -> web.Application:
+async def build(service: Service, connectors: Mapping[str, Connector] = CONNECTORS) -> web.Application:
     """Connect everything and return the application."""
     settings = service.settings
     assert isinstance(settings, GatewaySettings)
@@ -80,13 +89,24 @@ async def build(service: Service) -> web.Application:
         vault,
         stale_seconds=settings.connection_stale_seconds,
         clock=time.monotonic,
+        app_secrets=_app_secrets(settings, connectors),
         spacing_seconds=min(_ASK_SPACING, settings.connection_cache_seconds),
     )
     service.background(connections.keep_fresh(settings.connection_cache_seconds), "connections")
     service.background(_forget_imports(Imports(database), settings.import_keep_days), "import purge")
     service.checks["database"] = database.healthy
     service.checks["bus"] = late_bus.healthy
-    return make_app(_assemble(settings, keyring, database, vault, late_bus, connections))
+    gateway = _assemble(settings, keyring, database, vault, late_bus, connections, connectors)
+    service.resources.push_async_callback(gateway.oauth_servers.close)
+    service.background(announce_left_behind(late_bus, gateway.crms), "announcing")
+    service.background(note_heard(gateway.crms, gateway.heard, _HEARD_SECONDS), "webhook times")
+    return make_app(gateway)
+
+
+def _app_secrets(settings: GatewaySettings, connectors: Mapping[str, Connector]) -> dict[str, bytes]:
+    """Client secrets by CRM: webhooks that go to an app, and not to a connection, are signed with them."""
+    apps = ((crm_type, settings.oauth_apps.of(crm_type)) for crm_type in connectors)
+    return {crm_type: app.client_secret.encode() for crm_type, app in apps if app is not None and app.client_secret}
 
 
 async def _forget_imports(imports: Imports, days: float) -> None:
@@ -113,8 +133,10 @@ def _assemble(
     vault: Vault,
     bus: Publisher,
     connections: ConnectionCache,
+    connectors: Mapping[str, Connector],
 ) -> Gateway:
     status = Status(database, HTTP.availability)
+    egress = EgressPolicy.read(settings.egress_allow)
     return Gateway(
         settings=settings,
         bus=bus,
@@ -132,14 +154,25 @@ def _assemble(
         ),
         rates=RateLimiter(time.monotonic),
         sessions=Sessions([keyring.keys[keyring.current], *keyring.keys.values()]),
-        webhook_parsers=_parsers(),
+        crms=Crms(database, vault),
+        crm_views=CrmViews(database),
+        attempts=Attempts(database, vault),
+        trials=Trials(settings.egress_allow, settings.crm_test_seconds),
+        oauth_servers=OAuthServers(egress, timeout=settings.crm_test_seconds),
+        runs=Runs(database),
+        failures=Failures(database),
+        connectors=connectors,
+        webhook_parsers={crm_type: connector.webhook for crm_type, connector in connectors.items()},
+        webhook_types={crm_type: _usual_types(connector) for crm_type, connector in connectors.items()},
         trusted_proxies=parse_networks(settings.trusted_proxies),
-        egress=EgressPolicy.read(settings.egress_allow),
+        egress=egress,
+        public_url=settings.public_url.rstrip("/"),
     )
 
 
-def _parsers() -> Mapping[str, WebhookParser]:
-    return {crm_type: connector.webhook for crm_type, connector in CONNECTORS.items()}
+def _usual_types(connector: Connector) -> frozenset[str]:
+    medias = connector.webhook.content_types
+    return frozenset(text for media in medias for text in (media, f"{media}; charset=utf-8"))
 
 
 def _swagger_folder() -> Path:

@@ -1,5 +1,6 @@
 """Every address of the API, as a table. The router and the OpenAPI document are made of it."""
 
+from gateway import routes_connections
 from gateway.handlers import dashboard, imports, internal, leads, status, subscriptions, webhooks
 from gateway.web import models_in as given
 from gateway.web import models_out as told
@@ -140,4 +141,5 @@ ROUTES: tuple[Route, ...] = (
         example={"api_key": "mpp_abcdefghijkl_…"},
     ),
     Route("DELETE", "/session", "sign_out", "Sign a browser out", "Dashboard", raw=dashboard.sign_out, status=204),
+    *routes_connections.ROUTES,
 )  # fmt: skip

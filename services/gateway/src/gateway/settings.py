@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from hub.grants import OAuthApps
 from hub.settings import ServiceSettings
 
 
@@ -35,6 +36,29 @@ class GatewaySettings(ServiceSettings):
     import_keep_days: float = Field(
         default=90, gt=0, description="Days that imports and the records refused in them are kept."
     )
+    public_url: str = Field(
+        default="",
+        description="The gateway's address as the world knows it, `https://hub.example.com`: webhook addresses and"
+        " signatures are made with it. Without it, the address that a request was sent to.",
+    )
+    oauth_redirect_uris: str = Field(
+        default="https://mypremierplans.com/crm/callback",
+        description="Where CRMs may send a browser back to (comma-separated, compared exactly), beside the gateway's"
+        " own `/api/v1/crm/oauth/callback` under HUB_PUBLIC_URL.",
+    )
+    oauth_attempt_seconds: float = Field(
+        default=600.0,
+        gt=0,
+        le=3600,
+        description="How long an authorisation may take, from its address to the callback.",
+    )
+    crm_test_seconds: float = Field(
+        default=15.0,
+        gt=0,
+        le=60,
+        description="How long trying a CRM connection may take, and each call to its OAuth server.",
+    )
+    oauth_apps: OAuthApps = Field(default_factory=OAuthApps)
     read_seconds: float = Field(
         default=8.0, gt=0, description="How long a read may take before it is answered with 503."
     )

@@ -13,6 +13,7 @@ from gateway.web.models_out import ErrorAnswer
 
 LEADS = "/api/v1/external/leads"
 PLACES = {
+    "run_id": "0193b3a0-0000-7000-8000-000000000000",
     "lead_id": "1",
     "import_id": "01a20bae-76bd-7497-b717-98f231600000",
     "event_id": "01a20bae-76bd-7497-b717-98f231600000",

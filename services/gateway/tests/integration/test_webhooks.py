@@ -43,7 +43,7 @@ async def test_a_signed_webhook_is_on_the_bus_when_it_is_answered(hub: Any, with
     assert (status, body["status"]) == (200, "accepted")
     (event,) = await hub.received(1, CRM_RECORD_RECEIVED)
     assert (event.id, event.account_id, event.traceparent) == (body["event_id"], hub.account_id, trace)
-    assert event.data["record"] == {"first_name": "Jane", "id": "EXT-789"}
+    assert (event.data["record_id"], event.data["record"]) == ("EXT-789", {"first_name": "Jane"})
     assert event.data["connection_id"] == hub.connection_id
     assert event.data["actor"] == {"user": "custom", "ip_address": "127.0.0.1"}
 

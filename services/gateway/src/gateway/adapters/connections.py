@@ -1,8 +1,8 @@
-"""CRM connections with their webhook secrets, decrypted, in memory: the webhook route asks no database."""
+"""What webhooks of CRM connections are checked against, decrypted, in memory: the webhook route asks no database."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from gateway.adapters.database import Database
 from gateway.domain.access import Network
 from gateway.domain.networks import parse_networks
 from hub.contracts.errors import Unavailable
-from hub.contracts.webhooks import WebhookMode
+from hub.contracts.webhooks import WebhookTrust
 from hub.vault import Vault
 from hub.vault.vault import Unreadable
 
@@ -32,14 +32,17 @@ class Webhooks:
     id: int
     account_id: int
     crm_type: str
-    mode: WebhookMode
-    secret: bytes = field(repr=False)
+    trust: WebhookTrust
     allowed_ips: tuple[Network, ...]
     allowed_ips_broken: bool = False  # a list that cannot be read allows nobody
 
 
 class ConnectionCache:
-    """Connections that receive webhooks, by id and by CRM."""
+    """Connections that receive webhooks, by id, by CRM, and by the CRM's name for the customer.
+
+    ``app_secrets``: by CRM, what webhooks to the vendor's app are signed with; it serves connections too that have no
+    secret of their own.
+    """
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class ConnectionCache:
         *,
         stale_seconds: float,
         clock: Callable[[], float],
+        app_secrets: Mapping[str, bytes],
         spacing_seconds: float = 0.5,
     ) -> None:
         self._database = database
@@ -61,6 +65,9 @@ class ConnectionCache:
         self._by_id: dict[int, Webhooks] = {}
         self._sealed: dict[int, bytes] = {}
         self._by_type: dict[str, tuple[Webhooks, ...]] = {}
+        self._by_tenant: dict[tuple[str, str], list[Webhooks]] = {}
+        self._app_secrets = app_secrets
+        self._app_trusts = {crm_type: WebhookTrust("simple", secret) for crm_type, secret in app_secrets.items()}
         self._since = _BEGINNING
         self._loaded_at: float | None = None
         self._full_at = 0.0
@@ -74,6 +81,15 @@ class ConnectionCache:
         """All connections of one CRM. Raises Unavailable when what is known is too old."""
         self._check_age()
         return self._by_type.get(crm_type, ())
+
+    def of_tenant(self, crm_type: str, tenant: str) -> Sequence[Webhooks]:
+        """Connections to that customer of the CRM. Raises Unavailable when what is known is too old."""
+        self._check_age()
+        return self._by_tenant.get((crm_type, tenant), ())
+
+    def app_trust(self, crm_type: str) -> WebhookTrust | None:
+        """What webhooks to the hub's app at the vendor are checked against."""
+        return self._app_trusts.get(crm_type)
 
     def _check_age(self) -> None:
         if self._loaded_at is None or self._clock() - self._loaded_at > self._stale_seconds:
@@ -136,34 +152,39 @@ class ConnectionCache:
         return new != old
 
     async def _open(self, row: asyncpg.Record, old: Webhooks | None) -> Webhooks | None:
-        sealed: bytes | None = row["webhook_secret"]
-        if sealed is None or row["status"] == "disconnected":
+        if row["status"] == "disconnected":
             return None
-        if old is not None and self._sealed.get(old.id) == sealed:
-            secret = old.secret
-        else:
-            try:
-                secret = await self._vault.open(row["account_id"], f"connection:{row['id']}:webhook_secret", sealed)
-            except Unreadable as error:
-                _log.error("connections.secret_unreadable", connection_id=row["id"], error=str(error))
-                return None
-            self._sealed[row["id"]] = sealed
+        secret = await self._secret(row, old)
+        if secret is None:
+            return None
         networks, broken = _allowed(row["config"])
-        return Webhooks(
-            row["id"],
-            row["account_id"],
-            row["crm_type"],
-            row["webhook_mode"],
-            secret,
-            networks,
-            allowed_ips_broken=broken,
-        )
+        trust = WebhookTrust(row["webhook_mode"], secret, row["config"], row["tenant"])
+        return Webhooks(row["id"], row["account_id"], row["crm_type"], trust, networks, allowed_ips_broken=broken)
+
+    async def _secret(self, row: asyncpg.Record, old: Webhooks | None) -> bytes | None:
+        sealed: bytes | None = row["webhook_secret"]
+        if sealed is None:
+            return self._app_secrets.get(row["crm_type"])
+        if old is not None and self._sealed.get(old.id) == sealed:
+            return old.trust.secret
+        try:
+            secret = await self._vault.open(row["account_id"], f"connection:{row['id']}:webhook_secret", sealed)
+        except Unreadable as error:
+            _log.error("connections.secret_unreadable", connection_id=row["id"], error=str(error))
+            return None
+        self._sealed[row["id"]] = sealed
+        return secret
 
     def _index(self) -> None:
         by_type: dict[str, list[Webhooks]] = {}
         for connection in sorted(self._by_id.values(), key=lambda each: each.id):
             by_type.setdefault(connection.crm_type, []).append(connection)
         self._by_type = {crm_type: tuple(connections) for crm_type, connections in by_type.items()}
+        by_tenant: dict[tuple[str, str], list[Webhooks]] = {}
+        for connection in self._by_id.values():
+            if connection.trust.tenant is not None:
+                by_tenant.setdefault((connection.crm_type, connection.trust.tenant), []).append(connection)
+        self._by_tenant = by_tenant
 
 
 def _allowed(config: Any) -> tuple[tuple[Network, ...], bool]:

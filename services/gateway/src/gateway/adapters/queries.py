@@ -9,7 +9,7 @@ API_KEY = """
 
 # What changed since the last look; a transaction that commits late has an updated_at from when it began.
 CHANGED_CONNECTIONS = """
-    SELECT id, account_id, crm_type, status, config, webhook_secret, webhook_mode, updated_at
+    SELECT id, account_id, crm_type, status, config, tenant, webhook_secret, webhook_mode, updated_at
     FROM control.connection WHERE updated_at >= $1"""
 
 CONNECTIONS = """
@@ -130,14 +130,19 @@ REFUSAL = """
 
 # -------------------------------------------------------------------------------------------------------- status
 SYNC_STATUS = """
-    SELECT c.id, c.name, c.crm_type, c.status, due.pending, failed.errors, daily.last_sync
+    SELECT c.id, c.name, c.crm_type, c.status, due.pending, failed.errors,
+           greatest(daily.last_push, c.heard_at, pulled.at) AS last_sync
     FROM control.connection c
     CROSS JOIN LATERAL (SELECT count(*) AS pending FROM sync.target t
                         WHERE t.account_id = $1 AND t.connection_id = c.id AND t.state = 'due') due
     CROSS JOIN LATERAL (SELECT count(*) AS errors FROM sync.target t
                         WHERE t.account_id = $1 AND t.connection_id = c.id AND t.state = 'failed') failed
-    CROSS JOIN LATERAL (SELECT max(last_sync_at) AS last_sync FROM sync.daily d
+    CROSS JOIN LATERAL (SELECT max(last_sync_at) AS last_push FROM sync.daily d
                         WHERE d.account_id = $1 AND d.connection_id = c.id) daily
+    CROSS JOIN LATERAL (SELECT max(greatest(page_at, finished_at)) AS at FROM (
+                            SELECT page_at, finished_at FROM sync.run r
+                            WHERE r.account_id = $1 AND r.connection_id = c.id AND r.page_at IS NOT NULL
+                            ORDER BY r.created_at DESC LIMIT 5) recent) pulled
     WHERE c.account_id = $1 AND c.status <> 'disconnected' ORDER BY c.id"""
 
 # Kept totals, so that the panel costs the same whatever the account holds.

@@ -4,7 +4,14 @@ from typing import Any
 
 from gateway.domain.records import Record
 from hub.contracts.cloudevents import Event
-from hub.contracts.events import ENROLLMENT_RECEIVED, IMPORT_ACCEPTED, LEAD_RECEIVED
+from hub.contracts.events import (
+    CONNECTION_CONNECTED,
+    CONNECTION_SYNC_REQUESTED,
+    ENROLLMENT_RECEIVED,
+    IMPORT_ACCEPTED,
+    LEAD_RECEIVED,
+    SYNC_FINISHED,
+)
 
 SOURCE = "gateway"
 Actor = dict[str, str]
@@ -35,3 +42,22 @@ def enrollment_received(account_id: int, data: dict[str, Any], traceparent: str 
 def import_accepted(account_id: int, data: dict[str, Any], traceparent: str | None) -> Event:
     """An import was read to its end and is durable."""
     return Event(IMPORT_ACCEPTED, account_id, f"import/{data['import_id']}", data, SOURCE, traceparent=traceparent)
+
+
+def connection_connected(account_id: int, data: dict[str, Any], traceparent: str | None) -> Event:
+    """A CRM is connected: leads may flow."""
+    return _of_connection(CONNECTION_CONNECTED, account_id, data, traceparent)
+
+
+def sync_requested(account_id: int, data: dict[str, Any], traceparent: str | None) -> Event:
+    """Somebody wants a CRM read now."""
+    return _of_connection(CONNECTION_SYNC_REQUESTED, account_id, data, traceparent)
+
+
+def sync_finished(account_id: int, data: dict[str, Any], traceparent: str | None) -> Event:
+    """A reading was ended from here, before its end."""
+    return _of_connection(SYNC_FINISHED, account_id, data, traceparent)
+
+
+def _of_connection(kind: str, account_id: int, data: dict[str, Any], traceparent: str | None) -> Event:
+    return Event(kind, account_id, f"connection/{data['connection_id']}", data, SOURCE, traceparent=traceparent)

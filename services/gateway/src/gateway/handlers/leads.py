@@ -9,6 +9,7 @@ import orjson
 from aiohttp import web
 
 from gateway.adapters.search import like_pattern
+from gateway.domain.csv_cells import cell
 from gateway.domain.cursor import decode_number_cursor, encode_cursor
 from gateway.gateway import Gateway
 from gateway.handlers.places import lead_in_path, lead_number
@@ -24,7 +25,6 @@ _EXPORT_PAGE = 500
 _MOST_VERSIONS = 2**31 - 1
 _CSV_COLUMNS = ("id", "external_id", *STANDARD_FIELDS, "custom_fields", "version", "created_at", "updated_at")
 _TYPES = {"json": "application/json", "ndjson": "application/x-ndjson", "csv": "text/csv"}
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def list_leads(gateway: Gateway, call: Call[LeadsQuery, None]) -> web.Response:
@@ -117,21 +117,12 @@ async def _as_csv(pages: Pages) -> AsyncIterator[bytes]:
     writer.writerow(_CSV_COLUMNS)
     async for page in pages:
         for lead in page:
-            writer.writerow([_cell(lead.get(name)) for name in _CSV_COLUMNS])
+            writer.writerow([cell(lead.get(name)) for name in _CSV_COLUMNS])
         yield text.getvalue().encode()
         text.seek(0)
         text.truncate()
     if text.tell():
         yield text.getvalue().encode()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, dict | list):
-        return orjson.dumps(value).decode() if value else ""
-    # A spreadsheet would run a text that begins like a formula; the quote makes it text. Phone numbers stay.
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS) and not value[1:].isdigit():
-        return "'" + value
-    return value
 
 
 _WRITERS = {"json": _as_json, "ndjson": _as_ndjson, "csv": _as_csv}

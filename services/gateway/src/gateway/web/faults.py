@@ -39,7 +39,9 @@ def error_response(error: HubError) -> web.Response:
         headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
         moment = rfc3339(datetime.now(UTC) + timedelta(seconds=retry_after))
     if error.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+        # Only a CRM that signs its webhooks by Basic authentication is told of that header.
+        basic = error.details.get("header") == "Authorization"
+        headers["WWW-Authenticate"] = 'Basic realm="CRM webhooks", charset="UTF-8"' if basic else "Bearer"
     if isinstance(error, MethodNotAllowed) and "allowed" in error.details:
         headers["Allow"] = ", ".join(error.details["allowed"])
     try:

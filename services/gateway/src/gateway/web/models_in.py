@@ -62,15 +62,19 @@ _FROM = "RFC 3339, or a date: from its first moment in UTC."
 _UNTIL = "RFC 3339 (not included), or a date: to its end in UTC."
 
 
-class _Query(BaseModel):
+class QueryModel(BaseModel):
+    """Query parameters: no others are taken."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _Body(BaseModel):
+class BodyModel(BaseModel):
+    """A JSON body: nothing else may be in it."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Page(_Query):
+class Page(QueryModel):
     """Paging."""
 
     limit: Limit = 100
@@ -90,7 +94,7 @@ class LeadsQuery(Page):
     order: Literal["oldest", "newest"] = "oldest"
 
 
-class ExportQuery(_Query):
+class ExportQuery(QueryModel):
     """Which leads, and how they are written."""
 
     status: LeadStatus | None = None
@@ -125,7 +129,7 @@ class DeliveriesQuery(Page):
     state: Literal["due", "delivered", "failed"] | None = None
 
 
-class FileQuery(_Query):
+class FileQuery(QueryModel):
     """What a file import is called; JSON bodies name their source themselves."""
 
     source: Key | None = Field(default=None, description="The system that the file comes from (NDJSON and CSV).")
@@ -140,7 +144,7 @@ class LeadRecord(LeadFields):
     updated_at: str | None = Field(default=None, description="When the values were written there, RFC 3339.")
 
 
-class ImportBody(_Body):
+class ImportBody(BodyModel):
     """The design document's import."""
 
     source: Key = Field(description="The system that the leads come from.")
@@ -157,7 +161,7 @@ class LeadBody(LeadRecord):
     )
 
 
-class EnrollmentBody(_Body):
+class EnrollmentBody(BodyModel):
     """A completed enrolment."""
 
     lead_id: LeadId
@@ -185,7 +189,7 @@ def _web_address(text: str) -> str:
     return text
 
 
-class SubscriptionBody(_Body):
+class SubscriptionBody(BodyModel):
     """The design document's outgoing webhook configuration."""
 
     webhook_url: Annotated[str, Field(max_length=2048), AfterValidator(_web_address)]
@@ -204,7 +208,7 @@ class WebhookBody(BaseModel):
     timestamp: str | float | None = None
 
 
-class SessionBody(_Body):
+class SessionBody(BodyModel):
     """Signing a browser in."""
 
     api_key: Annotated[str, Field(max_length=200)]

@@ -7,11 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from hub.contracts.records import Lead
 
 
-class _Answer(BaseModel):
+class AnswerModel(BaseModel):
+    """An answer: nothing else is in it."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class ErrorBody(_Answer):
+class ErrorBody(AnswerModel):
     """The design document's error."""
 
     code: str
@@ -20,13 +22,13 @@ class ErrorBody(_Answer):
     retry_after: str | None = None
 
 
-class ErrorAnswer(_Answer):
+class ErrorAnswer(AnswerModel):
     """Every refusal looks like this."""
 
     error: ErrorBody
 
 
-class RecordError(_Answer):
+class RecordError(AnswerModel):
     """A record that was refused, or a field that is doubtful."""
 
     index: int = Field(description="Position in the import: index from 0 (JSON) or line number (files).")
@@ -36,7 +38,7 @@ class RecordError(_Answer):
     external_id: str | None
 
 
-class ImportAnswer(_Answer):
+class ImportAnswer(AnswerModel):
     """The import is durable."""
 
     import_id: str
@@ -47,7 +49,7 @@ class ImportAnswer(_Answer):
     links: dict[str, str]
 
 
-class ImportProgress(_Answer):
+class ImportProgress(AnswerModel):
     """How far an import is."""
 
     import_id: str
@@ -74,7 +76,7 @@ class ImportDetail(ImportProgress):
     next_cursor: str | None = None
 
 
-class LeadPage(_Answer):
+class LeadPage(AnswerModel):
     """A page of leads."""
 
     leads: list[Lead]
@@ -88,7 +90,7 @@ class LeadDetail(Lead):
     sync: list[dict[str, Any]]
 
 
-class Version(_Answer):
+class Version(AnswerModel):
     """One change of a lead."""
 
     version: int
@@ -99,20 +101,20 @@ class Version(_Answer):
     changes: list[dict[str, Any]] = Field(description="`{field, from, to, rule}`")
 
 
-class HistoryPage(_Answer):
+class HistoryPage(AnswerModel):
     """A lead's versions, newest first."""
 
     history: list[Version]
     next_cursor: str | None
 
 
-class ExportAnswer(_Answer):
+class ExportAnswer(AnswerModel):
     """The design document's export; each lead has `activities`."""
 
     leads: list[Lead]
 
 
-class ConnectionStatus(_Answer):
+class ConnectionStatus(AnswerModel):
     """One CRM connection's share."""
 
     id: int
@@ -124,7 +126,7 @@ class ConnectionStatus(_Answer):
     last_sync: str | None
 
 
-class SyncStatus(_Answer):
+class SyncStatus(AnswerModel):
     """The design document's sync status."""
 
     last_sync: str | None
@@ -134,7 +136,7 @@ class SyncStatus(_Answer):
     connections: list[ConnectionStatus] = []
 
 
-class AuditEntry(_Answer):
+class AuditEntry(AnswerModel):
     """The design document's audit entry."""
 
     event_id: str
@@ -150,14 +152,14 @@ class AuditEntry(_Answer):
     details: dict[str, Any] | None
 
 
-class AuditPage(_Answer):
+class AuditPage(AnswerModel):
     """A page of the audit trail, newest first."""
 
     entries: list[AuditEntry]
     next_cursor: str | None
 
 
-class Accepted(_Answer):
+class Accepted(AnswerModel):
     """The request is durable; what becomes of it is at `links.event`."""
 
     event_id: str
@@ -171,7 +173,7 @@ class EnrollmentAccepted(Accepted):
     enrollment_id: str
 
 
-class EventAnswer(_Answer):
+class EventAnswer(AnswerModel):
     """What became of an event."""
 
     event_id: str
@@ -181,7 +183,7 @@ class EventAnswer(_Answer):
     reason: dict[str, Any] | None = None
 
 
-class Subscription(_Answer):
+class Subscription(AnswerModel):
     """An outgoing webhook."""
 
     id: int
@@ -192,13 +194,13 @@ class Subscription(_Answer):
     created_at: str
 
 
-class SubscriptionList(_Answer):
+class SubscriptionList(AnswerModel):
     """All of an account's outgoing webhooks."""
 
     subscriptions: list[Subscription]
 
 
-class Delivery(_Answer):
+class Delivery(AnswerModel):
     """One event's way to one subscriber."""
 
     event_id: str
@@ -213,14 +215,14 @@ class Delivery(_Answer):
     attempt_log: list[dict[str, Any]]
 
 
-class DeliveryPage(_Answer):
+class DeliveryPage(AnswerModel):
     """A page of deliveries, newest event first."""
 
     deliveries: list[Delivery]
     next_cursor: str | None
 
 
-class Connection(_Answer):
+class Connection(AnswerModel):
     """A CRM connection; nothing secret."""
 
     id: int
@@ -234,13 +236,13 @@ class Connection(_Answer):
     updated_at: str
 
 
-class ConnectionList(_Answer):
+class ConnectionList(AnswerModel):
     """All of an account's CRM connections."""
 
     connections: list[Connection]
 
 
-class Today(_Answer):
+class Today(AnswerModel):
     """What happened since midnight UTC."""
 
     imported: int
@@ -248,7 +250,7 @@ class Today(_Answer):
     errors: int
 
 
-class Performance(_Answer):
+class Performance(AnswerModel):
     """Pushes of the last seven days, and this process's API."""
 
     avg_sync_seconds: float | None
@@ -256,7 +258,7 @@ class Performance(_Answer):
     api_uptime: float = Field(description="Per cent of requests not answered with a server error, this process.")
 
 
-class Panel(_Answer):
+class Panel(AnswerModel):
     """The design document's dashboard."""
 
     connected_crms: int
@@ -270,7 +272,7 @@ class Panel(_Answer):
     recent_imports: list[ImportProgress]
 
 
-class SessionAnswer(_Answer):
+class SessionAnswer(AnswerModel):
     """Who is signed in."""
 
     name: str
@@ -278,7 +280,7 @@ class SessionAnswer(_Answer):
     expires_at: str
 
 
-class WebhookAnswer(_Answer):
+class WebhookAnswer(AnswerModel):
     """The webhook is durable; a repeated one gets the same answer."""
 
     status: Literal["accepted"]

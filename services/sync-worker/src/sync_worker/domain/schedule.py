@@ -1,20 +1,5 @@
-"""When a connection is read next. Pure: the time is handed in."""
+"""When a connection is read next."""
 
-from datetime import UTC, datetime, timedelta
+from hub.contracts.schedule import DAILY, HOURLY, MANUAL, next_run
 
-from cronsim import CronSim, CronSimError
-
-HOURLY, DAILY, MANUAL = "hourly", "daily", "manual"
-_EVERY = {HOURLY: timedelta(hours=1), DAILY: timedelta(days=1)}
-
-
-def next_run(schedule: str, now: datetime) -> datetime | None:
-    """The next time after ``now``; None for ``manual``. Raises ValueError: neither a word of ours nor cron (UTC)."""
-    if schedule == MANUAL:
-        return None
-    if every := _EVERY.get(schedule):
-        return now + every
-    try:
-        return next(CronSim(schedule, now.astimezone(UTC)))
-    except (CronSimError, StopIteration) as error:
-        raise ValueError(f"{schedule!r} is not hourly, daily, manual or a cron expression") from error
+__all__ = ["DAILY", "HOURLY", "MANUAL", "next_run"]
