@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from simulators.kit.clock import Clock
@@ -145,15 +146,23 @@ class Records:
         self.update(kind, value, given, actor, csv=csv)
         return full_id(value) or value, False
 
-    def touch(self, kind: ObjectType, record_id: str, values: Mapping[str, Any], actor: Actor) -> Record:
-        """What automation writes: any field, no checks, and only SystemModstamp moves."""
+    def touch(
+        self, kind: ObjectType, record_id: str, values: Mapping[str, Any], actor: Actor, *, modified: bool = False
+    ) -> Record:
+        """What automation writes: any field, no checks; only SystemModstamp moves, unless ``modified``."""
         with self.transaction(actor):
             table = self.store.table(kind)
             record = self.existing(table, record_id) | dict(values)
+            if modified:
+                self._stamp(record, actor)
             record["SystemModstamp"] = told(self._clock.now())
             record = completed(kind, record, values)
             self.store.write(table, record)
         return record
+
+    def today(self, days: int = 0) -> str:
+        """The day, or one some days ahead, as stored."""
+        return (self._clock.now() + timedelta(days=days)).date().isoformat()
 
     def existing(self, table: Table, record_id: str) -> Record:
         """A record that is not deleted. Raises RowRefused."""

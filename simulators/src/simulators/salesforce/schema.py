@@ -19,7 +19,7 @@ class ObjectType:
     writable: bool
     fields: dict[str, Field] = field(default_factory=dict)
     relations: dict[str, Field] = field(default_factory=dict)  # by relationship name in lower case
-    restart: str = ""  # the moment of the last change of the fields, for If-Modified-Since
+    changed: str = ""  # when its fields last changed, as stored; empty: never
 
     def field(self, name: str) -> Field | None:
         """A field by its name in any case."""

@@ -1,0 +1,22 @@
+"""``python -m simulators.salesforce --port 9101``."""
+
+import argparse
+
+import uvloop
+
+from simulators.kit.serving import serve
+from simulators.salesforce.app import running
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="A Salesforce org to try the hub with.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=9101)
+    parser.add_argument("--public-url", help="where clients reach it, if not at that host and port")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="begin with N leads")
+    parser.add_argument("--rotate", action="store_true", help="each refresh gives a new refresh token")
+    parser.add_argument("--webhook-scale", type=float, default=1.0, help="pauses before retries, times that")
+    chosen = parser.parse_args()
+    uvloop.run(serve("Salesforce", running(
+        host=chosen.host, port=chosen.port, public_url=chosen.public_url, count=chosen.seed, rotate=chosen.rotate,
+        webhook_scale=chosen.webhook_scale,
+    )))  # fmt: skip

@@ -1,0 +1,37 @@
+"""The org as an HTTP server; also what tests start inside their own process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from simulators.kit import serving
+from simulators.kit.serving import Running
+from simulators.salesforce.api import api_routes
+from simulators.salesforce.control import salesforce_routes
+from simulators.salesforce.oauth import oauth_routes
+from simulators.salesforce.org import Org
+from simulators.salesforce.steering import Steering
+
+
+@asynccontextmanager
+async def running(
+    *, host: str = "127.0.0.1", port: int = 0, public_url: str | None = None, count: int = 0, rotate: bool = False,
+    webhook_scale: float = 1.0,
+) -> AsyncIterator[Running]:  # fmt: skip
+    """Serve until the block ends. Port 0 takes a free one.
+
+    ``public_url``: where clients reach it, if not there; ``count``: leads to begin with; ``rotate``: refresh tokens
+    are used once; ``webhook_scale``: the pauses before retries, times that.
+    """
+    org = Org()
+    org.grants.rotate = rotate
+    org.deliveries.scale = webhook_scale
+    world = Steering(org)
+    if count:
+        world.seed("Lead", count, None, 1)
+    routes = [*oauth_routes(org), *salesforce_routes(world), *api_routes(org)]
+    async with serving.running(world, routes, [], host=host, port=port) as crm:
+        org.reachable(public_url or crm.url)
+        try:
+            yield crm
+        finally:
+            await org.jobs.stop()

@@ -1,0 +1,1 @@
+"""The REST API's resources: functions from a call to a reply."""
