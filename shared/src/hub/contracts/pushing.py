@@ -44,3 +44,4 @@ class PushResult:
     retry_after: float | None = None  # seconds, as the CRM told
     unknown_outcome: bool = False  # the CRM may have stored it all the same
     gone: bool = False  # the record that was to be updated is not there any more
+    left_out: tuple[str, ...] = ()  # of the item's fields: not written, for the CRM has no place for such a value
