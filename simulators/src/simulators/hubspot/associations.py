@@ -23,9 +23,13 @@ class Associations:
     def __init__(self) -> None:
         self._links: dict[Node, dict[Node, set[int]]] = {}
 
+    def known(self, start: str, end: str) -> tuple[int, ...]:
+        """The type ids between two object types."""
+        return DEFAULTS.get((start, end), ())
+
     def types(self, start: Kind, end: Kind, wish: Any) -> set[int]:
         """The type ids that a request names; none named: the default. Raises HubSpotRefused."""
-        known = DEFAULTS.get((start.name, end.name), ())
+        known = self.known(start.name, end.name)
         named: set[int] = {each.get("associationTypeId", 0) for each in wish or [] if isinstance(each, dict)}
         if not known or not named <= {*known}:
             pair = f"{start.singular.upper()}_TO_{end.singular.upper()}"

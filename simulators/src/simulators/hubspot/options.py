@@ -12,6 +12,7 @@ class Options:
     enforce_scopes: bool = True
     batch_errors: str = "trace"  # trace: rows fail alone if each names a trace id; rows: always; whole: never
     duplicate_keys: str = "refuse"  # the same key twice in a batch: refuse the batch, or allow
+    shuffle_results: bool = False  # batch answers come in another order than the rows
     merge_creates_new: bool = False  # a merge leaves a third record instead of the primary
     lifecycle_forward_only: bool = False  # lifecyclestage ignores steps back, as the real one does unless cleared
     signatures: tuple[str, ...] = ("v1", "v3")  # which a webhook carries

@@ -52,7 +52,11 @@ class Portal:
     def __init__(self, portal_id: int, clock: Clock, options: Options, listener: Listener) -> None:
         self.id, self.clock, self.options = portal_id, clock, options
         self._listener = listener
-        self.objects = {kind.name: Objects(kind, portal_id, clock) for kind in KINDS}
+        self.reset()
+
+    def reset(self) -> None:
+        """Empty, as new."""
+        self.objects = {kind.name: Objects(kind, self.id, self.clock) for kind in KINDS}
         self._by_alias = {alias: self.objects[kind.name] for kind in KINDS for alias in kind.aliases}
         self.associations = Associations()
         self._next_id = _FIRST_ID
@@ -85,13 +89,18 @@ class Portal:
             raise not_found()
         return found
 
+    def check(self, objects: Objects, record: Record | None, given: Any) -> dict[str, str | None]:
+        """The values of a request, if they could be stored in the record (None: a new one)."""
+        values = objects.schema.values(given)
+        self._refuse_taken(objects, record, values)
+        return values
+
     def create(self, objects: Objects, given: Any, actor: Actor, links: list[tuple[Kind, int, set[int]]]) -> Record:
         """Store a new record. ``links``: type, id and association types of what it belongs to."""
         kind, now = objects.kind, self.now()
-        values = {name: value for name, value in objects.schema.values(given).items() if value is not None}
+        values = {name: value for name, value in self.check(objects, None, given).items() if value is not None}
         if kind.name == "leads" and not ("hs_lead_name" in values and links):
             raise validation("A lead needs hs_lead_name and an association to a contact or company")
-        self._refuse_taken(objects, None, values)
         number = self.next_id()
         record = Record(number, self._system(objects, number, values, now, now), now, now)
         objects.table.add(record)
@@ -106,10 +115,9 @@ class Portal:
 
     def change(self, objects: Objects, record: Record, given: Any, actor: Actor) -> Record:
         """Store a change; it counts as one even if no value differs."""
-        values = objects.schema.values(given)
+        values = self.check(objects, record, given)
         if self.options.lifecycle_forward_only:
             _ignore_steps_back(record.properties, values)
-        self._refuse_taken(objects, record, values)
         self._write(objects, record, values, actor)
         return record
 

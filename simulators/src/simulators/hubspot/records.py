@@ -70,7 +70,8 @@ class Table:
     def by_value(self, name: str, value: str) -> Record | None:
         """A live record by a unique value."""
         number = self.unique.get(name, {}).get(value)
-        return None if number is None else self.records.get(number)
+        found = None if number is None else self.records.get(number)
+        return found if found and found.archived_at is None else None
 
     def page(self, after: int, limit: int, *, archived: bool) -> tuple[list[Record], bool]:
         """Records with ids above ``after``, in order, and whether more follow."""

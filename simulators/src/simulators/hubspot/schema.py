@@ -24,6 +24,7 @@ class Schema:
         self.kind, self._portal_id = kind, portal_id
         self.properties = {each.name: each for each in properties(kind)}
         self.groups = {each["name"]: each for each in groups(kind)}
+        self.unique = ["email"] if kind.name == "contacts" else []  # by which a record can be addressed
 
     def get(self, name: str, *, archived: bool = False) -> Property:
         """A property. Raises HubSpotRefused (404)."""
@@ -40,12 +41,6 @@ class Schema:
     def all(self, *, archived: bool = False) -> list[Property]:
         """All of them."""
         return [each for each in self.properties.values() if (each.archived_at is not None) is archived]
-
-    @property
-    def unique(self) -> list[str]:
-        """Names of the properties by which a record can be addressed."""
-        own = ["email"] if self.kind.name == "contacts" else []
-        return own + [each.name for each in self.properties.values() if each.unique]
 
     def values(self, given: Any) -> dict[str, str | None]:
         """A request's ``properties`` as stored; None clears. Raises HubSpotRefused naming every bad one."""
@@ -91,6 +86,7 @@ class Schema:
         made = Property(name, wish["label"], wish["type"], wish["fieldType"], unique=unique, created=now)
         self._set(made, {key: value for key, value in wish.items() if key != "type"}, now)
         self.properties[name] = made
+        self.unique = [*self.unique, name] if unique else self.unique
         return made
 
     def change(self, name: str, wish: Mapping[str, Any], now: int) -> Property:
@@ -107,6 +103,7 @@ class Schema:
         if found.hubspot_defined:
             raise validation(f"Property {name} is defined by HubSpot and cannot be archived")
         found.archived_at = now
+        self.unique = [each for each in self.unique if each != name]
 
     def _set(self, found: Property, wish: Mapping[str, Any], now: int) -> None:
         for key, attribute in _CHANGEABLE.items():

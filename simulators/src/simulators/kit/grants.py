@@ -190,6 +190,11 @@ class Grants:
             self._access[access_token] = (grant, now + self.access_seconds)
         return grant
 
+    def seconds_left(self, access_token: str) -> float:
+        """How long an access token still lives; 0 for one that does not."""
+        found = self._access.get(access_token)
+        return max(0.0, found[1] - self._clock.time()) if found else 0.0
+
     def by_refresh_token(self, refresh_token: str) -> Grant | None:
         """The grant of a refresh token, without using it."""
         return self._grants.get(refresh_token)
