@@ -1,0 +1,84 @@
+"""The deal of an enrolment: found by the hub's reference among the person's deals, else made; a person's work stays."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from hub.connectors.pipedrive.api import Api
+from hub.connectors.pipedrive.schema import Schema
+from hub.connectors.pipedrive.users import Users
+from hub.connectors.pipedrive.wire import DEALS, LIST, OWNER, PAGE, WRITE, PipedriveConfig
+from hub.contracts.pushing import Companion
+
+_KEPT = 20_000
+
+
+class Deals:
+    """Deals of one company."""
+
+    def __init__(self, api: Api, config: PipedriveConfig, schema: Schema, users: Users) -> None:
+        self._api, self._config, self._schema, self._users = api, config, schema, users
+        self._written: OrderedDict[str, bytes] = OrderedDict()
+
+    async def follow(self, companion: Companion, person: int, *, fresh: bool) -> None:
+        """See that the deal is there and up to date; ``fresh``: the person is new. Raises CrmFailure."""
+        wanted = await self._wanted(companion, person)
+        digest = orjson.dumps(wanted, option=orjson.OPT_SORT_KEYS)
+        if self._written.get(companion.reference) == digest:
+            return
+        known = await self._schema.ensured({self._config.reference_field: companion.reference})
+        field = known.by_name.get(self._config.reference_field)
+        key = field.key if field else None
+        found = None if fresh else await self._found(companion, person, key)
+        if found is None:
+            custom = {"custom_fields": {key: companion.reference}} if key else {}
+            await self._api.record("POST", DEALS, {**wanted, **self._placed(), **custom}, tokens=WRITE)
+        elif not found.get("is_deleted") and not found.get("is_archived"):
+            changed = _changed(found, wanted)
+            if changed:
+                await self._api.record("PATCH", f"{DEALS}/{found['id']}", changed, tokens=WRITE)
+        self._written[companion.reference] = digest
+        while len(self._written) > _KEPT:
+            self._written.popitem(last=False)
+
+    async def _wanted(self, companion: Companion, person: int) -> dict[str, Any]:
+        fields = dict(companion.fields)
+        agent = fields.pop(OWNER, None)
+        owner = await self._users.number(agent) if agent is not None else None
+        if "value" in fields:
+            fields["currency"] = self._config.deal.currency or await self._users.currency()
+        return {**fields, "person_id": person, **({"owner_id": owner} if owner is not None else {})}
+
+    def _placed(self) -> dict[str, Any]:
+        place = {"pipeline_id": self._config.deal.pipeline_id, "stage_id": self._config.deal.stage_id}
+        return {name: value for name, value in place.items() if value is not None}
+
+    async def _found(self, companion: Companion, person: int, key: str | None) -> Mapping[str, Any] | None:
+        """Open, won and lost ones; then archived and deleted ones, which are left as somebody wanted them."""
+        for path, status in ((DEALS, None), (f"{DEALS}/archived", None), (DEALS, "deleted")):
+            rows, _ = await self._api.rows(
+                path, tokens=LIST, person_id=person, limit=PAGE, custom_fields=key, status=status
+            )
+            for row in rows:
+                if row.get("person_id") == person and _is_it(row, companion, key):
+                    shelf = {"is_archived": True} if path != DEALS else {"is_deleted": True} if status else {}
+                    return {**row, **shelf}
+        return None
+
+
+def _is_it(row: Mapping[str, Any], companion: Companion, key: str | None) -> bool:
+    custom = row.get("custom_fields")
+    if key is None:
+        return bool(row.get("title") == companion.fields.get("title"))
+    return isinstance(custom, dict) and custom.get(key) == companion.reference
+
+
+def _changed(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """A deal that somebody has closed stays as it was closed; its title and owner may be theirs, too."""
+    amounts = {name: wanted[name] for name in ("value", "currency") if name in wanted}
+    changed = {name: value for name, value in amounts.items() if found.get(name) != value}
+    if found.get("status") == "open" and wanted.get("status") not in (None, "open"):
+        changed["status"] = wanted["status"]
+    return changed

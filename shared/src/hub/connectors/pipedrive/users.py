@@ -1,0 +1,83 @@
+"""The company's users: whom persons belong to, and who the hub itself is."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from hub.connectors.pipedrive.answers import unexpected
+from hub.connectors.pipedrive.api import Api
+from hub.connectors.pipedrive.wire import ME, OWNER, OWNER_EMAIL, USERS, V1_LIST, V1_ME
+from hub.contracts.pulling import Identity, Owner
+
+_FRESH_SECONDS = 600.0
+
+
+class Users:
+    """Read when first needed, and anew after ten minutes."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._me: Mapping[str, Any] | None = None
+        self._owners: list[Owner] = []
+        self._read_at = float("-inf")
+        self._lock = asyncio.Lock()
+
+    async def me(self) -> Mapping[str, Any]:
+        """The user that the hub acts as. Raises CrmFailure."""
+        async with self._lock:
+            if self._me is None:
+                self._me = await self._api.record("GET", ME, tokens=V1_ME)
+            return self._me
+
+    async def identity(self) -> Identity:
+        """Whom the connection talks to, asked anew. Raises CrmFailure."""
+        self._me = None
+        me = await self.me()
+        company = me.get("company_id")
+        return Identity(
+            None if company is None else str(company),
+            str(me.get("company_name") or me.get("company_domain") or "") or None,
+            str(me.get("email") or me.get("name") or "") or None,
+        )
+
+    async def owners(self) -> list[Owner]:
+        """All users. Raises CrmFailure."""
+        async with self._lock:
+            if time.monotonic() - self._read_at > _FRESH_SECONDS:
+                rows = (await self._api.call("GET", USERS, tokens=V1_LIST)).get("data")
+                if not isinstance(rows, list):
+                    raise unexpected("the answer is not a list of users")
+                self._owners = [_owner(row) for row in rows if isinstance(row, dict) and row.get("id") is not None]
+                self._read_at = time.monotonic()
+            return self._owners
+
+    async def number(self, agent: int | str) -> int | None:
+        """The id of an agent: as it stands, or of the active user with that e-mail address. Raises CrmFailure."""
+        if isinstance(agent, int):
+            return agent
+        for owner in await self.owners():
+            if owner.active and owner.email and owner.email.casefold() == agent.casefold():
+                return int(owner.id)
+        return None
+
+    async def currency(self) -> str:
+        """What amounts are in unless told. Raises CrmFailure."""
+        told = (await self.me()).get("default_currency")
+        return told if isinstance(told, str) and len(told) == 3 else "USD"
+
+    async def shown(self, owner_id: Any, *, by_email: bool) -> dict[str, Any]:
+        """The owner as a flat person has it: nothing when the hub's own user made the record. Raises CrmFailure."""
+        number = owner_id.get("id") if isinstance(owner_id, dict) else owner_id
+        if not isinstance(number, int) or number == (await self.me()).get("id"):
+            return {}
+        owner: dict[str, Any] = {OWNER: number}
+        if by_email:
+            email = next((each.email for each in await self.owners() if each.id == str(number)), None)
+            owner |= {OWNER_EMAIL: email} if email else {}
+        return owner
+
+
+def _owner(row: Mapping[str, Any]) -> Owner:
+    active = bool(row.get("active_flag", True)) and not row.get("is_deleted")
+    return Owner(str(row["id"]), str(row.get("name") or ""), str(row.get("email") or "") or None, active)
