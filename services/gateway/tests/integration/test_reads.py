@@ -48,6 +48,15 @@ async def add_leads(hub: Any, count: int, account_id: int | None = None) -> None
     )
 
 
+async def test_archived_leads_are_shown_only_if_asked_for(hub: Any) -> None:
+    await add_leads(hub, 3)
+    await hub.pool.execute("UPDATE leads.lead SET fields = fields || '{\"archived\": true}' WHERE id = 2")
+    for address in ("/api/v1/external/leads", "/api/v1/external/leads/export"):
+        assert [lead["id"] for lead in (await get(hub, address))["leads"]] == [1, 3]
+        assert [lead["id"] for lead in (await get(hub, address, archived="true"))["leads"]] == [1, 2, 3]
+    assert (await get(hub, "/api/v1/external/leads/2"))["archived"] is True
+
+
 async def test_paging_reaches_every_lead_once(hub: Any) -> None:
     await add_leads(hub, 25)
     for order in ("oldest", "newest"):

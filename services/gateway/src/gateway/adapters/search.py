@@ -19,6 +19,7 @@ LEAD_FILTERS = {
     "updated_since": "updated_at >= {}",
     "updated_before": "updated_at < {}",
     "id": "id = {}",
+    "archived": "({} OR NOT fields ? 'archived')",  # without a CRM that holds them: only if asked for
     "words": "(fields ->> 'first_name' || ' ' || (fields ->> 'last_name') ILIKE {0} OR fields ->> 'last_name' ILIKE {0}"
     " OR fields ->> 'first_name' ILIKE {0} OR email ILIKE {0} OR fields ->> 'company' ILIKE {0})",
 }

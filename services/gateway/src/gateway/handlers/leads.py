@@ -33,6 +33,7 @@ async def list_leads(gateway: Gateway, call: Call[LeadsQuery, None]) -> web.Resp
     newest_first = query.order == "newest"
     filters: dict[str, Any] = {
         "status": query.status and str(query.status),
+        "archived": query.archived,
         "updated_since": query.updated_since,
         "email": query.email and (email(query.email) or query.email.lower()),
         "phone": query.phone and await gateway.leads.phone(call.account_id, query.phone),
@@ -71,6 +72,7 @@ async def export_leads(gateway: Gateway, call: Call[ExportQuery, None]) -> web.S
     query = call.query
     filters = {
         "status": query.status and str(query.status),
+        "archived": query.archived,
         "updated_since": query.date_from,
         "updated_before": query.date_to,
     }

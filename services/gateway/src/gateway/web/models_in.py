@@ -60,6 +60,7 @@ Moment = Annotated[datetime, BeforeValidator(_first_moment), AfterValidator(_awa
 LastMoment = Annotated[datetime, BeforeValidator(_last_moment), AfterValidator(_aware), _RANGE]
 _FROM = "RFC 3339, or a date: from its first moment in UTC."
 _UNTIL = "RFC 3339 (not included), or a date: to its end in UTC."
+_ARCHIVED = "Archived leads too: those whose record was deleted in the last CRM that held it."
 
 
 class QueryModel(BaseModel):
@@ -91,6 +92,7 @@ class LeadsQuery(Page):
     q: Annotated[Short, Field(min_length=2, max_length=100)] | None = Field(
         default=None, description="Part of a name, company or e-mail address; or an id such as MPP-123."
     )
+    archived: bool = Field(default=False, description=_ARCHIVED)
     order: Literal["oldest", "newest"] = "oldest"
 
 
@@ -100,6 +102,7 @@ class ExportQuery(QueryModel):
     status: LeadStatus | None = None
     date_from: Moment | None = Field(default=None, description=f"Leads that changed since. {_FROM}")
     date_to: LastMoment | None = Field(default=None, description=f"Leads that changed until. {_UNTIL}")
+    archived: bool = Field(default=False, description=_ARCHIVED)
     format: Literal["json", "csv", "ndjson"] = "json"
 
 
