@@ -141,6 +141,7 @@ class LocalHub:
             "HUB_KEYRING_FILE": str(self.keyring_file),
             "HUB_EGRESS_ALLOW": "127.0.0.0/8",
             "HUB_HTTP_PORT": str(self.ports[service]),
+            "HUB_PUBLIC_URL": self.url if "gateway" in self.ports else "",
             **self._settings,
         }
 
