@@ -22,6 +22,9 @@ class Caller:
     scopes: frozenset[str] | None
 
 
+CALLER = web.RequestKey("caller", Caller)
+
+
 class Access:
     """Bearer tokens of both kinds, and the developer key of the webhook settings."""
 
@@ -61,7 +64,7 @@ class Access:
 
     def require(self, request: web.Request, *scopes: str) -> None:
         """Refuse unless the caller holds one of the scopes. Raises HubSpotRefused (403)."""
-        caller: Caller = request["caller"]
+        caller = request[CALLER]
         if not self._options.enforce_scopes or caller.scopes is None or not scopes:
             return
         if caller.scopes.isdisjoint(scopes):

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from simulators.hubspot.access import DEVELOPER, Access, Caller
+from simulators.hubspot.access import CALLER, DEVELOPER, Access
 from simulators.hubspot.errors import HubSpotRefused, expired, unauthorized
 from simulators.hubspot.limits import Limits
 from simulators.hubspot.oauth import APP_ID
@@ -58,14 +58,14 @@ class Gate:
         try:
             management = request.path.startswith(_MANAGEMENT)
             caller = self._access.developer(request) if management else self._access.caller(request)
-            request["caller"] = caller
+            request[CALLER] = caller
             self._strike(request)
             if caller.app != DEVELOPER:
                 headers = self._limits.spend(caller, search=search)
             return await handler(request), headers
         except HubSpotRefused as refused:
             if refused.status == 429 and not search:
-                headers = self._limits.headers(request["caller"])
+                headers = self._limits.headers(request[CALLER])
             return refused.response(correlation_id), headers
         except web.HTTPNotFound:
             return HubSpotRefused(404, "", "resource not found").response(correlation_id), headers
@@ -90,7 +90,7 @@ class Gate:
 
     def actor(self, request: web.Request) -> Actor:
         """Who writes, as webhooks will tell."""
-        caller: Caller = request["caller"]
+        caller = request[CALLER]
         late = self._faults.draw("index_lag", request.method, request.path)
         lag = float(late.get("seconds", 5)) if late is not None else 0.0
         return Actor("API", "", lag) if caller.private else Actor("INTEGRATION", str(APP_ID), lag)
