@@ -105,7 +105,8 @@ async def build(service: Service, connectors: Mapping[str, Connector] = CONNECTO
 
 def _app_secrets(settings: GatewaySettings, connectors: Mapping[str, Connector]) -> dict[str, bytes]:
     """Client secrets by CRM: webhooks that go to an app, and not to a connection, are signed with them."""
-    apps = ((crm_type, settings.oauth_apps.of(crm_type)) for crm_type in connectors)
+    per_app = (crm_type for crm_type, connector in connectors.items() if connector.webhook.per_app)
+    apps = ((crm_type, settings.oauth_apps.of(crm_type)) for crm_type in per_app)
     return {crm_type: app.client_secret.encode() for crm_type, app in apps if app is not None and app.client_secret}
 
 

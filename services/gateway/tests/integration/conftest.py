@@ -16,15 +16,25 @@ from gateway.settings import GatewaySettings
 from hub.bus import open_bus
 from hub.bus.protocol import ConsumerOptions
 from hub.contracts.cloudevents import Event
+from hub.contracts.connector import Connector
 from hub.contracts.errors import Outcome
 from hub.contracts.scopes import ROLES
-from hub.contracts.topology import AUDIT, TRANSFORMER
+from hub.contracts.topology import AUDIT, SYNC_WORKER, TRANSFORMER
+from hub.grants import OAuthApps
+from hub.registry import CONNECTORS
 from hub.runtime import Service, health_routes, serving
 from hub.store.pool import open_pool
+from hub.testing.vendor import CLIENT_ID, CLIENT_SECRET, Vendor, running_vendor, vendor_connector
 from hub.vault import Keyring, Vault
 from hub.vault.api_keys import generate_api_key
 
 WEBHOOK_SECRET = b"the webhook's own secret"
+APPS = OAuthApps(
+    oauth_salesforce_client_id="salesforce-client",
+    oauth_salesforce_client_secret="salesforce-secret",
+    oauth_hubspot_client_id="hubspot-client",
+    oauth_hubspot_client_secret="hubspot-secret",
+)
 
 
 @dataclass
@@ -39,7 +49,7 @@ class Hub:
     account_id: int
     key: str
     connection_id: int
-    events: list[Event] = field(default_factory=list)  # what reached the transformer's and the audit's queue
+    events: list[Event] = field(default_factory=list)  # what reached the other services' queues
 
     async def add_key(self, scopes: Sequence[str], account_id: int | None = None, **columns: Any) -> str:
         """A new API key's text."""
@@ -93,7 +103,9 @@ class Hub:
 
 
 @asynccontextmanager
-async def gateway_running(database_url: str, keyring: Keyring, **settings: Any) -> AsyncIterator[str]:
+async def gateway_running(
+    database_url: str, keyring: Keyring, connectors: Mapping[str, Connector] = CONNECTORS, **settings: Any
+) -> AsyncIterator[str]:
     """A gateway's address while it runs."""
     chosen = GatewaySettings(
         database_url=database_url,
@@ -103,12 +115,13 @@ async def gateway_running(database_url: str, keyring: Keyring, **settings: Any) 
             "connection_cache_seconds": 0.1,
             "feed_seconds": 0.05,
             "panel_seconds": 0.2,
+            "oauth_apps": APPS,
             **settings,
         },
     )
     service = Service("gateway", chosen)
     try:
-        app = await build(service)
+        app = await build(service, connectors)
         app.add_routes(health_routes(service.checks))
         async with serving(app, "127.0.0.1", 0, stop_seconds=2) as port:
             yield f"http://127.0.0.1:{port}"
@@ -162,20 +175,49 @@ def make_hub(keyring: Keyring) -> MakeHub:
     return running
 
 
-@pytest.fixture
-async def hub(database_url: str, make_hub: MakeHub) -> AsyncIterator[Hub]:
-    """The gateway on the embedded bus; what it publishes is collected in ``hub.events``."""
-    bus = open_bus(database_url, name="test")
+@asynccontextmanager
+async def listening(hub: Hub) -> AsyncIterator[Hub]:
+    """What the gateway publishes is collected in ``hub.events``, once however many queues hear it."""
+    bus = open_bus(hub.database_url, name="test")
     try:
-        async with make_hub(database_url) as hub:
-            await bus.connect()
+        await bus.connect()
 
-            async def collect(events: Sequence[Event]) -> Mapping[str, Outcome]:
-                hub.events.extend(events)
-                return {}
+        async def collect(events: Sequence[Event]) -> Mapping[str, Outcome]:
+            known = {event.id for event in hub.events}
+            hub.events.extend(event for event in events if event.id not in known)
+            return {}
 
-            for queue in (TRANSFORMER, AUDIT):
-                await bus.consume(queue, collect, ConsumerOptions())
-            yield hub
+        for queue in (TRANSFORMER, AUDIT, SYNC_WORKER):
+            await bus.consume(queue, collect, ConsumerOptions())
+        yield hub
     finally:
         await bus.close()
+
+
+@pytest.fixture
+async def hub(database_url: str, make_hub: MakeHub) -> AsyncIterator[Hub]:
+    """The gateway on the embedded bus, listened to."""
+    async with make_hub(database_url) as made, listening(made) as hub:
+        yield hub
+
+
+@pytest.fixture
+async def vendor() -> AsyncIterator[Vendor]:
+    """A vendor with OAuth that can be made to misbehave; it stands in Salesforce's place."""
+    async with running_vendor() as vendor:
+        yield vendor
+
+
+@pytest.fixture
+async def vendor_hub(database_url: str, make_hub: MakeHub, vendor: Vendor) -> AsyncIterator[Hub]:
+    """A gateway that knows the vendor, listened to."""
+    apps = OAuthApps(
+        oauth_salesforce_client_id=CLIENT_ID,
+        oauth_salesforce_client_secret=CLIENT_SECRET,
+        salesforce_login_url=vendor.url,
+        salesforce_domains="127.0.0.1",
+    )
+    settings = {"oauth_apps": apps, "egress_allow": "127.0.0.0/8", "crm_test_seconds": 1.0}
+    connectors = {**CONNECTORS, "salesforce": vendor_connector()}
+    async with make_hub(database_url, connectors=connectors, **settings) as made, listening(made) as hub:
+        yield hub

@@ -5,6 +5,7 @@ sweep announces it again, and nobody is connected of whom the other services nev
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -17,8 +18,10 @@ from gateway.domain.receiving import Actor, connection_connected
 from gateway.gateway import Gateway
 from gateway.web.routing import Call
 from hub.bus.protocol import Publisher
+from hub.contracts.connector import Connector
 from hub.contracts.errors import Conflict, Invalid, NotFound, Unavailable
-from hub.contracts.grants import FixedToken, Grant, Tokens
+from hub.contracts.failures import CrmFailure
+from hub.contracts.grants import FixedToken, Grant, GrantDead, Tokens
 from hub.telemetry.trace import current_traceparent
 from hub.vault.vault import Unreadable
 
@@ -120,6 +123,18 @@ async def try_stored(gateway: Gateway, stored: Stored) -> Verdict:
         raise Conflict(f"This hub has no connector for {stored.crm_type}", code="NO_CONNECTOR")
     app = gateway.settings.oauth_apps.of(stored.crm_type)
     return await gateway.trials.run(connector, stored.config, await tokens_of(gateway, stored), app)
+
+
+async def revoke(gateway: Gateway, connector: Connector, config: Mapping[str, Any], grant: Grant) -> list[str]:
+    """End a grant at the CRM, as well as may be; what did not work, in words."""
+    app = gateway.settings.oauth_apps.of(connector.manifest.crm_type)
+    if connector.oauth is None or app is None:
+        return ["the hub knows no OAuth server of this CRM"]
+    try:
+        calls = connector.oauth.revoke(app, config, grant)
+    except (CrmFailure, GrantDead) as failure:
+        return [str(failure)]
+    return [str(failure) for failure in await gateway.oauth_servers.revoke(calls)]
 
 
 def refused(verdict: Verdict, what: str) -> Invalid:

@@ -158,10 +158,10 @@ async def disconnect(gateway: Gateway, call: Call[None, None]) -> web.Response:
     problems: list[str] = []
     revoked: bool | None = None
     grant = await connecting.grant_of(gateway, stored)
-    connector, app = gateway.connectors.get(stored.crm_type), gateway.settings.oauth_apps.of(stored.crm_type)
-    if grant is not None and connector is not None and connector.oauth is not None and app is not None:
-        failures = await gateway.oauth_servers.revoke(connector.oauth.revoke(app, stored.config, grant))
-        problems, revoked = [str(failure) for failure in failures], not failures
+    connector = gateway.connectors.get(stored.crm_type)
+    if grant is not None and connector is not None:
+        problems = await connecting.revoke(gateway, connector, stored.config, grant)
+        revoked = not problems
     await gateway.crms.erase(call.account_id, stored.id)
     return answer({"status": "disconnected", "revoked": revoked, "problems": problems})
 

@@ -121,7 +121,10 @@ async def _begin(
     )  # fmt: skip
     session = _browser_session(call.request)
     state, expires_at = await gateway.attempts.begin(attempt, session, settings.oauth_attempt_seconds)
-    url = flow.authorize_url(app, config, redirect_uri, state, challenge_of(verifier) if verifier else None)
+    try:
+        url = flow.authorize_url(app, config, redirect_uri, state, challenge_of(verifier) if verifier else None)
+    except CrmFailure as failure:  # the configuration names a host that is not the vendor's
+        raise Invalid(failure.error.message, code=failure.error.code, field="config") from None
     return {"authorization_url": url, "state": state, "expires_at": rfc3339(expires_at)}, session
 
 
@@ -188,7 +191,7 @@ async def _connect(
         try:
             connecting.check_tenant(known, tenant)
         except Conflict:
-            await gateway.oauth_servers.revoke(flow.revoke(app, config, grant))
+            await connecting.revoke(gateway, connector, config, grant)
             raise
     title = connector.manifest.title
     new = _new_connection(attempt, title, grant, tenant, verdict)
@@ -205,8 +208,8 @@ async def _connect(
 
 
 async def _exchange(gateway: Gateway, flow: OAuthFlow, app: OAuthApp, attempt: Attempt, code: str) -> Grant:
-    call = flow.exchange(app, attempt.config, code, attempt.redirect_uri, attempt.verifier)
     try:
+        call = flow.exchange(app, attempt.config, code, attempt.redirect_uri, attempt.verifier)
         return await gateway.oauth_servers.granted(flow, app, attempt.config, call)
     except GrantDead as dead:
         raise ExchangeFailed(crm_error=dead.code) from None
