@@ -27,7 +27,7 @@ from hub.vault.vault import Unreadable
 
 _log = structlog.get_logger()
 _PENDING_SECONDS = 20.0  # then whoever was about to announce it must have died
-_SWEEP_SECONDS = 10.0
+_SWEEP_SECONDS = 5.0
 
 
 async def announce(bus: Publisher, crms: Crms, place: tuple[int, int, str], actor: Actor) -> None:
