@@ -1,7 +1,7 @@
 """Whether a CRM may be called just now, and whose fault a failed call is."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -10,6 +10,7 @@ from hub.contracts.pushing import PushResult
 from sync_worker import metrics
 from sync_worker.adapters.lines import Line, Lines
 from sync_worker.domain.gate import Gate
+from sync_worker.domain.outcome import Blame, read
 from sync_worker.probe import Probe
 
 _LEAST_PAUSE = 0.1  # seconds; for a CRM that says 429 and "retry after 0"
@@ -56,23 +57,27 @@ class Health:
         self._probe.answered()
         self._gate.answered()
 
-    async def blames_record(self, result: PushResult, started: float) -> bool:
-        """Whether this record's call failed, rather than the CRM or the key. Stops further calls when it must."""
-        if result.kind is FailureKind.VALIDATION:
-            self.answered()
-            return True
-        if result.kind is FailureKind.RATE_LIMIT:
-            wait = self._backoff() if result.retry_after is None else result.retry_after
+    async def blame(self, results: Sequence[PushResult], started: float) -> Blame:
+        """Whom one call's failures count against. Stops further calls when it must."""
+        told = read(results)
+        if told.limited:
+            wait = self._backoff() if told.wait is None else told.wait
             self._gate.throttle(time.monotonic(), max(wait, _LEAST_PAUSE))
-            return False
-        self._failures += 1
+        if not told.stumbled:
+            if any(result.kind is not FailureKind.RATE_LIMIT for result in results):
+                self.answered()
+            return Blame.CRM if told.limited else Blame.RECORDS
+        if not told.whole and not told.road:
+            self.answered()  # some records it took, or knew what is wrong with them
+            return Blame.RECORDS
+        self._failures += told.whole
         if not self.frail and await self._probe.passes(started):
-            return True
-        if self.frail and result.kind is FailureKind.AUTH:
+            return Blame.COMPANY if told.whole and len(results) > 1 else Blame.RECORDS
+        if self.frail and told.refused:
             await self._probe.refuse()  # it lets us read, but not write
         if not self.refused:
             self._shut()
-        return False
+        return Blame.CRM
 
     def _shut(self) -> None:
         if not self._gate.down:

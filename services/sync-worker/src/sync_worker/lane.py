@@ -1,50 +1,39 @@
-"""One connection's work: claim what is due, decide, call the CRM with bounded concurrency, settle."""
+"""One connection's work: claim what is due, decide, hand batches to the CRM with bounded concurrency, settle."""
 
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 
 import structlog
 
 from hub.bus.faults import is_passing
-from hub.contracts.failures import CrmFailure, FailureKind, RecordError
+from hub.contracts.connector import DONE, Capability
+from hub.contracts.failures import FailureKind, RecordError
 from hub.contracts.pushing import PushResult
 from sync_worker import metrics
 from sync_worker.adapters.lines import Line, Lines
 from sync_worker.adapters.targets import Targets
-from sync_worker.domain.plan import Claimed, Plan, Step, found, plan
-from sync_worker.domain.settlement import Settlement, failed, given_back, left_alone, succeeded
+from sync_worker.carrier import Carrier
+from sync_worker.company import Company
+from sync_worker.domain.gathering import Gathering, next_call
+from sync_worker.domain.outcome import Blame
+from sync_worker.domain.plan import Claimed, Plan, Step, plan
+from sync_worker.domain.settlement import Settlement, failed, given_back, left_alone
 from sync_worker.facts import Causes
 from sync_worker.health import Health
-from sync_worker.settings import SyncWorkerSettings
+from sync_worker.holds import Holds
+from sync_worker.pace import Pace
 from sync_worker.settler import Settler
 
 _log = structlog.get_logger()
 _DATABASE_PAUSE = 0.5  # seconds
+_MOST_THRIFT = 10.0  # seconds that quota may put off a call that is not full
 _UNFORESEEN = PushResult(
     False, kind=FailureKind.SERVER, error=RecordError("INTERNAL_ERROR", "see the log"), unknown_outcome=True
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How much a lane takes in hand and how long things may last (seconds)."""
-
-    concurrency: int
-    claim_size: int
-    call: float
-    lease: float
-    outage: float
-
-    @staticmethod
-    def of(settings: SyncWorkerSettings) -> "Pace":
-        """From the settings. A lease outlasts a look-up and a write, or nothing could ever be sent under it."""
-        call = settings.sync_call_seconds
-        lease = max(settings.sync_lease_seconds, 3 * call)
-        return Pace(settings.sync_concurrency, settings.sync_claim_size, call, lease, settings.sync_outage_seconds)
 
 
 class Lane:
@@ -54,14 +43,20 @@ class Lane:
         self, line: Line, lines: Lines, targets: Targets, causes: Causes, pace: Pace, random: Callable[[], float]
     ) -> None:
         self.line = line
-        self._targets, self._pace, self._random = targets, pace, random
+        self._targets, self._pace, self._random = targets, pace.for_line(line), random
+        self._upserts = line.connector.manifest.scorecard[Capability.UPSERT] == DONE
         self._health = Health(line, lines, pace.outage, random)
+        self._holds = Holds(targets, line.place, pace.lease)
+        self._carrier = Carrier(line, self._health, self._holds, random)
         self._settler = Settler(targets, line, causes, pace.lease, self._settled)
-        self._slots = asyncio.Semaphore(pace.concurrency)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._gathering, self._company = Gathering(self._pace.batch), Company(self._pace.batch)
+        self._ready: deque[Plan] = deque()
+        self._calls: set[asyncio.Task[None]] = set()
         self._wake, self._closing = asyncio.Event(), asyncio.Event()
-        self._in_hand, self._hungry = 0, False
-        self._appetite = pace.claim_size  # less while leases run out before their rows had their turn
+        self._in_hand, self._hungry, self._turns = 0, False, 0
+        self._job: asyncio.Task[None] | None = None
+        self._backlogged = self._owed = False
+        self._timer: asyncio.TimerHandle | None = None
         self._next_due = math.inf
         self.active_at = time.monotonic()
 
@@ -81,26 +76,29 @@ class Lane:
 
     async def run(self) -> None:
         """Work until closed."""
-        settling = asyncio.create_task(self._settler.run())
-        settling.add_done_callback(lambda _: self.close())  # it ends only by a mistake; the rows are claimed anew
+        helpers = [asyncio.create_task(self._settler.run()), asyncio.create_task(self._holds.renew())]
+        for helper in helpers:  # they end only by a mistake; the rows are claimed anew
+            helper.add_done_callback(lambda _: self.close())
         try:
             while not self._closing.is_set():
                 self._wake.clear()
                 if await self._open():
                     await self._take()
-            while self._in_hand and not settling.done():
+            while self._in_hand and not any(helper.done() for helper in helpers):
                 self._wake.clear()
+                self._launch()
                 await self._wake.wait()
         finally:
-            for task in (*self._tasks, settling):
+            for task in (*self._calls, *helpers):
                 task.cancel()
-            await asyncio.gather(*self._tasks, settling, return_exceptions=True)
+            await asyncio.gather(*self._calls, *helpers, return_exceptions=True)
             metrics.IN_HAND.dec(self._in_hand)
 
     async def _open(self) -> bool:
         """Wait while the CRM is not to be called."""
         pause = self._health.pause()
         if pause:
+            self._launch()  # nothing goes; what is ready is given back
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._closing.wait()
@@ -112,26 +110,142 @@ class Lane:
 
     async def _take(self) -> None:
         """Claim as much as there is room for, start on it, and sleep unless there is more."""
-        room = max(0, self._most() - self._in_hand)
-        lease_ends = time.monotonic() + self._pace.lease
         try:
-            claimed = await self._targets.claim(self.line.place, room, self._pace.lease) if room else []
+            claimed = await self._claim()
         except Exception as error:
             if not is_passing(error):
                 raise
             _log.warning("claim.waits", error=str(error))
             await asyncio.sleep(_DATABASE_PAUSE)
             return
+        self._launch()
+        if not (claimed and self._hungry and self._roomy()):
+            await self._sleep()
+
+    async def _claim(self) -> bool:
+        if await self._claim_job():
+            return True
+        room, beside_a_job = max(0, self._most() - self._in_hand), self._job is not None and self._backlogged
+        if beside_a_job:  # the rest waits for the next job; only the latest edits go meanwhile
+            room = self._pace.batch if len(self._calls) == 1 and not self._ready else 0
+            self._owed = not room
+        if not room:
+            return False
+        # With more to do than there is room for, every other turn is that of the latest edits.
+        self._turns += 1
+        claimed = await self._holds.claim(room, latest=beside_a_job or (self._hungry and self._turns % 2 == 0))
+        self._ready.extend(self._plans(claimed))
+        self._hungry = len(claimed) == room and not beside_a_job
+        return bool(claimed)
+
+    async def _claim_job(self) -> bool:
+        """A job for the CRM's bulk way, when there is that much to do; one at a time."""
+        threshold = self._pace.job_from
+        if threshold is None or self._health.frail or not self._company.whole:
+            self._backlogged = False
+            return False
+        self._backlogged = await self._targets.backlog(self.line.place, threshold) >= threshold
+        if self._job or not self._backlogged:
+            return False
+        plans = self._plans(await self._holds.claim(self._pace.job))
+        if len(plans) < threshold:  # most had nothing to be written
+            self._ready.extend(plans)
+        elif plans:
+            self._job = self._start(plans)
+        return True
+
+    def _plans(self, claimed: Sequence[Claimed]) -> list[Plan]:
+        """What is to be done about them. What needs no call is settled."""
         if claimed:
             self._in_hand += len(claimed)
             metrics.IN_HAND.inc(len(claimed))
             self.active_at = time.monotonic()
+        plans = []
         for each in claimed:
-            self._start(each, lease_ends)
-        self._hungry = len(claimed) == room
-        self._appetite = min(self._pace.claim_size, self._appetite * 2)
-        if not (claimed and self._hungry and self._roomy()):
-            await self._sleep()
+            try:
+                todo = plan(each, self.line.mapping, upserts=self._upserts)
+            except Exception:  # noqa: BLE001 - a mistake of ours with one lead must not stop the others
+                _log.exception("plan.failed_unexpectedly", lead_id=each.lead_id)
+                nothing = Plan(each, Step.NOTHING)
+                self._settler.add(failed(nothing, _UNFORESEEN, self.line.policy, to_blame=True, random=self._random))
+                continue
+            if todo.step is Step.NOTHING:
+                metrics.SKIPPED.labels(self.line.crm_type).inc()
+                self._settler.add(left_alone(todo))
+            else:
+                plans.append(todo)
+        return plans
+
+    def _launch(self) -> None:
+        """Start calls with what is ready, as far as may be."""
+        pause = self._health.pause()
+        if pause or self._closing.is_set() or self._health.refused:
+            self._give_back(self._ready, pause)
+            self._ready.clear()
+        while self._ready and len(self._calls) < self._pace.concurrency and not self._held_back():
+            batch = next_call(self._ready, self._pace.batch, self._company.of)
+            if len(batch) == 1:
+                self._ready.popleft()
+            else:
+                chosen = {id(each) for each in batch}
+                self._ready = deque(each for each in self._ready if id(each) not in chosen)
+            if self._holds.left(batch) < min(self._pace.call, self._pace.lease / 2):
+                self._give_back(batch, 0.0)
+            else:
+                self._gathering.set_out(time.monotonic(), len(batch))
+                self._start(batch)
+
+    def _held_back(self) -> bool:
+        """Whether those that are ready wait for others; then this is looked at again in time."""
+        now = time.monotonic()
+        if self._company.of(self._ready[0]) < self._pace.batch:
+            return False
+        thrift = min(self.line.quota.thrift(), _MOST_THRIFT) if self.line.quota else 0.0
+        wait = self._gathering.wait(now, len(self._ready), len(self._calls), thrift)
+        if wait > 0:
+            if self._timer:
+                self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_later(wait, self._wake.set)
+        return wait > 0
+
+    def _give_back(self, plans: Sequence[Plan] | deque[Plan], pause: float) -> None:
+        for each in plans:
+            self._settler.add(given_back(each, pause))
+
+    def _start(self, batch: list[Plan]) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._carry_out(batch))
+        self._calls.add(task)
+        task.add_done_callback(self._landed)
+        return task
+
+    async def _carry_out(self, batch: list[Plan]) -> None:
+        carried = await self._carrier.carry(batch)
+        self._company.carried([each.claimed.lead_id for each in batch], suspect=carried.blame is Blame.COMPANY)
+        for settlement in carried.settlements:
+            self._settler.add(settlement)
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._calls.discard(task)
+        if task is self._job:
+            self._job, self._owed = None, True
+        if self._owed:
+            self._wake.set()
+        if not task.cancelled() and task.exception():
+            _log.error("call.ended", exc_info=task.exception())
+            self.close()  # its rows are claimed anew when their leases are over
+        elif not task.cancelled():
+            self._launch()
+
+    def _settled(self, batch: list[Settlement], again: bool) -> None:
+        self._holds.drop([settlement.plan for settlement in batch])
+        self._in_hand -= len(batch)
+        metrics.IN_HAND.dec(len(batch))
+        self.active_at = time.monotonic()
+        waits = [settlement.delay for settlement in batch if settlement.state == "due"]
+        if waits:
+            self._next_due = min(self._next_due, time.monotonic() + min(waits) + 0.005)
+        if again or waits or self._closing.is_set() or (self._hungry and self._roomy()):
+            self._wake.set()
 
     async def _sleep(self) -> None:
         """Until woken, or until a row that this lane put off is due."""
@@ -143,77 +257,7 @@ class Lane:
             self._next_due = math.inf
 
     def _roomy(self) -> bool:
-        return self._in_hand <= self._most() // 2
+        return self._most() - self._in_hand >= self._pace.step
 
     def _most(self) -> int:
-        return 1 if self._health.frail else self._appetite
-
-    def _start(self, claimed: Claimed, lease_ends: float) -> None:
-        try:
-            todo = plan(claimed, self.line.mapping)
-        except Exception:  # noqa: BLE001 - a mistake of ours with one lead must not stop the others
-            self._settler.add(self._unforeseen(Plan(claimed, Step.NOTHING)))
-            return
-        if todo.step is Step.NOTHING:
-            metrics.SKIPPED.labels(self.line.crm_type).inc()
-            self._settler.add(left_alone(todo))
-            return
-        task = asyncio.create_task(self._carry_out(todo, lease_ends))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _carry_out(self, todo: Plan, lease_ends: float) -> None:
-        try:
-            async with self._slots:
-                settlement = await self._attempt(todo, lease_ends)
-        except Exception:  # noqa: BLE001 - as above
-            settlement = self._unforeseen(todo)
-        self._settler.add(settlement)
-
-    def _unforeseen(self, todo: Plan) -> Settlement:
-        _log.exception("push.failed_unexpectedly", lead_id=todo.claimed.lead_id)
-        return failed(todo, _UNFORESEEN, self.line.policy, to_blame=True, random=self._random)
-
-    async def _attempt(self, todo: Plan, lease_ends: float) -> Settlement:
-        started = time.monotonic()
-        pause = self._health.pause()
-        if pause or self._closing.is_set() or self._health.refused:
-            return given_back(todo, pause)
-        if lease_ends - started < (2 if todo.step is Step.LOOK_UP else 1) * self._pace.call:
-            self._appetite = self._pace.concurrency
-            return given_back(todo, 0.0)
-        done, result = await self._call(todo)
-        elapsed = time.monotonic() - started
-        metrics.PUSH_SECONDS.labels(self.line.crm_type).observe(elapsed)
-        metrics.PUSHES.labels(self.line.crm_type, "ok" if result.ok else str(result.kind)).inc()
-        if result.ok:
-            self._health.answered()
-            metrics.LAG_SECONDS.labels(self.line.crm_type).observe(todo.claimed.waited_ms / 1000 + elapsed)
-            linked = todo.step is Step.LOOK_UP and done.step is Step.UPDATE
-            return succeeded(done, result, elapsed * 1000, linked=linked)
-        to_blame = await self._health.blames_record(result, started)
-        return failed(done, result, self.line.policy, to_blame=to_blame, random=self._random)
-
-    async def _call(self, todo: Plan) -> tuple[Plan, PushResult]:
-        """Make the call, after a look-up where an earlier create is in doubt. Returns what was done in the end."""
-        if todo.step is Step.LOOK_UP:
-            assert todo.item
-            try:
-                external_id = await self.line.client.find(todo.item.reference, todo.email)
-            except CrmFailure as failure:
-                return todo, PushResult(
-                    False, kind=failure.kind, error=failure.error, retry_after=failure.retry_after, unknown_outcome=True
-                )
-            todo = found(todo, external_id) if external_id else replace(todo, step=Step.CREATE)
-        assert todo.item
-        return todo, (await self.line.client.push([todo.item]))[0]
-
-    def _settled(self, batch: list[Settlement], again: bool) -> None:
-        self._in_hand -= len(batch)
-        metrics.IN_HAND.dec(len(batch))
-        self.active_at = time.monotonic()
-        waits = [settlement.delay for settlement in batch if settlement.state == "due"]
-        if waits:
-            self._next_due = min(self._next_due, time.monotonic() + min(waits) + 0.005)
-        if again or waits or self._closing.is_set() or (self._hungry and self._roomy()):
-            self._wake.set()
+        return 1 if self._health.frail else self._pace.claim_size

@@ -14,7 +14,8 @@ from sync_worker import metrics
 from sync_worker.adapters.lines import Lines, Unusable
 from sync_worker.adapters.targets import Place, Standing, Targets
 from sync_worker.facts import Causes
-from sync_worker.lane import Lane, Pace
+from sync_worker.lane import Lane
+from sync_worker.pace import Pace
 
 _IDLE_SECONDS = 120.0
 _UNUSABLE_SECONDS = 30.0

@@ -12,8 +12,13 @@ class SyncWorkerSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="HUB_", frozen=True, extra="ignore")
 
     sync_concurrency: int = Field(default=16, ge=1, le=256, description="Calls in flight to one CRM connection.")
-    sync_claim_size: int = Field(default=200, ge=1, le=2000, description="Leads of one connection in hand at a time.")
+    sync_claim_size: int = Field(
+        default=200, ge=1, le=2000, description="Leads in hand at a time for a CRM that takes one a call."
+    )
     sync_call_seconds: float = Field(default=10.0, gt=0, description="How long one call to a CRM may take.")
+    sync_batch_seconds: float = Field(
+        default=30.0, gt=0, description="How long one call may take to a CRM that takes many leads at once."
+    )
     sync_lease_seconds: float = Field(
         default=30.0, gt=0, description="How long a claim lasts; after a crash its leads wait this long."
     )

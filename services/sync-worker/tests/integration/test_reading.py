@@ -237,13 +237,15 @@ async def test_an_unlinked_lead_is_not_written_to_the_crm_again(
 
         await eventually(pushed)
         assert "MPP-1" not in world.records()
-        await world.link(connection_id, 1, "EXT-back", {})  # it came back
+        record = world.crm.crm.create({"first_name": "Ana"}, by_api=False)
+        await world.link(connection_id, 1, record["id"], {})  # it came back
         await world.write({1: {"city": "Trier"}})
 
-        async def due_again() -> bool:
-            return bool((await world.targets(connection_id))[0]["state"] != "gone")
+        async def written_again() -> bool:
+            return [row["state"] for row in await world.targets(connection_id)] == ["in_sync", "in_sync"]
 
-        await eventually(due_again)
+        await eventually(written_again)
+        assert world.records()["MPP-1"]["city"] == "Trier"
 
 
 @pytest.mark.parametrize("body", [b"<html>sorry</html>", b'{"data": [{"id": 1'])

@@ -32,7 +32,8 @@ RAISE = """
     WHERE t.desired_version < EXCLUDED.desired_version
     RETURNING t.account_id, t.connection_id"""
 
-# A connection was made (or made again): everything there is should be there, given-up leads included. In slices by id.
+# A connection was made (or made again): everything there is should be there, given-up leads included; but not those
+# whose record the CRM's users have deleted. In slices by id.
 SEED = """
     WITH slice AS (
         SELECT l.id, l.version FROM leads.lead l
@@ -49,7 +50,7 @@ SEED = """
             attempts = 0,
             next_attempt_at = now(),
             state = 'due'
-        WHERE t.state <> 'in_sync' OR t.desired_version < EXCLUDED.desired_version
+        WHERE t.state IN ('due', 'failed') OR (t.state = 'in_sync' AND t.desired_version < EXCLUDED.desired_version)
     )
     SELECT max(id) FROM slice"""
 
@@ -93,6 +94,29 @@ CLAIM = """
            extract(epoch FROM now() - desired_at)::float8 * 1000 AS waited_ms
     FROM known"""
 
+# The same, the latest first: so that an edit goes out soon although a whole account's leads stand before it.
+CLAIM_LATEST = CLAIM.replace("ORDER BY next_attempt_at LIMIT", "ORDER BY next_attempt_at DESC LIMIT")
+
+# Are there so many? (It does not count further.)
+BACKLOG = """
+    SELECT count(*) FROM (
+        SELECT FROM sync.target WHERE account_id = $1 AND connection_id = $2 AND state = 'due'
+            AND next_attempt_at <= now() AND (claimed_until IS NULL OR claimed_until <= now()) LIMIT $3
+    ) due"""
+
+# A sign of life from whoever has the rows in hand. Those that come back are still his.
+KEEP = """
+    WITH held AS MATERIALIZED (
+        SELECT t.account_id, t.connection_id, t.lead_id
+        FROM unnest($3::bigint[], $4::uuid[]) AS h (lead_id, claim)
+        JOIN sync.target t ON (t.account_id, t.connection_id, t.lead_id, t.claim) = ($1, $2, h.lead_id, h.claim)
+        ORDER BY t.lead_id FOR UPDATE OF t
+    )
+    UPDATE sync.target t SET claimed_until = now() + $5::float8 * interval '1 second',
+        next_attempt_at = now() + $5::float8 * interval '1 second'
+    FROM held WHERE (t.account_id, t.connection_id, t.lead_id) = (held.account_id, held.connection_id, held.lead_id)
+    RETURNING t.lead_id, t.claim"""
+
 # Enact results. The claim fences: a row that another worker has taken since is left to it. Null leaves a column alone.
 # A version that was wanted when the row was claimed, and that the lead did not have then, is one that there never was
 # (a lead's event follows its commit): wanted any longer, it would keep the row due for ever, and real ones unheard.
@@ -115,9 +139,9 @@ SETTLE = """
         attempts = r.attempts,
         next_attempt_at = now() + r.delay * interval '1 second',
         pushed_version = coalesce(r.version, t.pushed_version),
-        pushed_at = CASE WHEN r.base IS NULL THEN t.pushed_at ELSE now() END,
+        pushed_at = CASE WHEN r.base IS NULL OR r.state = 'gone' THEN t.pushed_at ELSE now() END,
         base = coalesce(r.base, t.base),
-        external_id = coalesce(r.external_id, t.external_id),
+        external_id = CASE WHEN r.state <> 'gone' THEN coalesce(r.external_id, t.external_id) END,
         intent = CASE WHEN r.create_settled THEN NULL ELSE coalesce(t.intent, now()) END,
         sending = CASE WHEN NOT r.write_settled THEN t.sending END,
         last_error = CASE WHEN r.state = 'in_sync' THEN NULL ELSE coalesce(r.error, t.last_error) END,
@@ -150,12 +174,12 @@ STANDINGS = """
     WHERE c.id = ANY($1::bigint[]) OR work.waits"""
 
 CONNECTION = """
-    SELECT account_id, id, crm_type, status, config, credentials, updated_at
+    SELECT account_id, id, crm_type, status, config, auth_type, credentials, grant_version, updated_at
     FROM control.connection WHERE account_id = $1 AND id = $2"""
 
 # The CRM refuses the key: nothing more is sent until somebody gives a new one. The work stays due.
 NEEDS_REAUTH = """
-    UPDATE control.connection SET status = 'needs_reauth', updated_at = now()
+    UPDATE control.connection SET status = 'needs_reauth', status_reason = $4, updated_at = now()
     WHERE account_id = $1 AND id = $2 AND status = 'connected' AND updated_at = $3"""
 
 # A CRM's record is gone. Unless the lead has another one there by now, it is not made anew.

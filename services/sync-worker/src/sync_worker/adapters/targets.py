@@ -59,11 +59,22 @@ class Targets:
         )
         return last
 
-    async def claim(self, place: Place, most: int, lease: float) -> list[Claimed]:
-        """Take up to ``most`` due rows in hand for ``lease`` seconds."""
+    async def claim(self, place: Place, most: int, lease: float, *, latest: bool = False) -> list[Claimed]:
+        """Take up to ``most`` due rows in hand for ``lease`` seconds: the oldest, or those due ``latest``."""
         claim = uuid4()
-        rows = await self._pool.fetch(queries.CLAIM, place.account_id, place.connection_id, most, claim, lease)
+        statement = queries.CLAIM_LATEST if latest else queries.CLAIM
+        rows = await self._pool.fetch(statement, place.account_id, place.connection_id, most, claim, lease)
         return [_claimed(row, claim) for row in rows]
+
+    async def backlog(self, place: Place, most: int) -> int:
+        """How many rows are due now; no more than ``most`` are counted."""
+        return int(await self._pool.fetchval(queries.BACKLOG, place.account_id, place.connection_id, most))
+
+    async def keep(self, place: Place, rows: Sequence[tuple[int, UUID]], lease: float) -> set[tuple[int, UUID]]:
+        """Rows (lead, claim) stay in hand for another ``lease`` seconds; returns those that are still ours."""
+        leads, claims = [row[0] for row in rows], [row[1] for row in rows]
+        kept = await self._pool.fetch(queries.KEEP, place.account_id, place.connection_id, leads, claims, lease)
+        return {(row["lead_id"], row["claim"]) for row in kept}
 
     async def settle(self, place: Place, settlements: Sequence[Settlement], tell: Tell) -> bool:
         """Enact results and say so, in one transaction; a row that another worker has taken since is left to it.

@@ -1,7 +1,7 @@
 """What has to be done about one claimed lead. Pure: a dry run is this without the next step."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -9,7 +9,8 @@ from uuid import UUID
 
 from hub.contracts.connector import FieldMap
 from hub.contracts.ids import lead_external_id
-from hub.contracts.pushing import PushItem
+from hub.contracts.pushing import Companion, PushItem
+from hub.contracts.records import ARCHIVED, INTERNAL_FIELDS
 from sync_worker.domain.bases import DOUBTFUL, differing, is_blank, known_base
 
 
@@ -53,21 +54,23 @@ class Plan:
     @property
     def email(self) -> str | None:
         """What to look up by when the reference is not found."""
-        value = self.claimed.fields.get("email")
-        return value if isinstance(value, str) and value else None
+        return _email(self.claimed.fields)
 
 
-def plan(claimed: Claimed, mapping: FieldMap) -> Plan:
-    """Create, update what differs, look before creating twice, or leave alone."""
+def plan(claimed: Claimed, mapping: FieldMap, *, upserts: bool = False) -> Plan:
+    """Create, update what differs, look before creating twice (unless the CRM ``upserts``), or leave alone."""
     if claimed.version is None:
         return Plan(claimed, Step.NOTHING)
-    whole = {register: value for register, value in claimed.fields.items() if not is_blank(value)}
+    lead = {register: value for register, value in claimed.fields.items() if register not in INTERNAL_FIELDS}
     if claimed.external_id is None:
-        step = Step.LOOK_UP if claimed.create_in_doubt else Step.CREATE
-        return Plan(claimed, step, _item(claimed, None, whole, mapping), whole)
+        if claimed.fields.get(ARCHIVED) is True:
+            return Plan(claimed, Step.NOTHING)  # no CRM holds it any more; none is given it anew
+        whole = {register: value for register, value in lead.items() if not is_blank(value)}
+        step = Step.LOOK_UP if claimed.create_in_doubt and not upserts else Step.CREATE
+        return Plan(claimed, step, _item(claimed, None, whole, lead, {}, mapping), whole)
     base = known_base(claimed.sent, claimed.sent_at, claimed.seen, claimed.seen_at)
-    changed = differing(claimed.fields, base)
-    item = _item(claimed, claimed.external_id, changed, mapping)
+    changed = differing(lead, base)
+    item = _item(claimed, claimed.external_id, changed, lead, base, mapping)
     if not item.fields:
         return Plan(claimed, Step.NOTHING)
     return Plan(claimed, Step.UPDATE, item, changed)
@@ -77,7 +80,7 @@ def found(looked_up: Plan, external_id: str) -> Plan:
     """The earlier create had happened: write all of the lead there, for nobody knows which version it was."""
     assert looked_up.item
     item = looked_up.item
-    item = PushItem(item.lead_id, external_id, item.reference, item.record, item.record)
+    item = replace(item, external_id=external_id, fields=item.record)
     return Plan(looked_up.claimed, Step.UPDATE, item, looked_up.sent)
 
 
@@ -88,7 +91,30 @@ def new_base(done: Plan) -> dict[str, Any]:
     return {register: value for register, value in base.items() if value is not DOUBTFUL}
 
 
-def _item(claimed: Claimed, external_id: str | None, changed: Mapping[str, Any], mapping: FieldMap) -> PushItem:
+def _item(
+    claimed: Claimed,
+    external_id: str | None,
+    changed: Mapping[str, Any],
+    lead: Mapping[str, Any],
+    base: Mapping[str, Any],
+    mapping: FieldMap,
+) -> PushItem:
     fields = mapping.outbound(changed)
-    record = mapping.outbound(claimed.fields) if external_id else fields
-    return PushItem(claimed.lead_id, external_id, lead_external_id(claimed.lead_id), fields, record)
+    record = mapping.outbound(lead) if external_id else fields
+    companions = _companions(claimed.lead_id, lead, base, mapping)
+    reference = lead_external_id(claimed.lead_id)
+    return PushItem(claimed.lead_id, external_id, reference, fields, record, companions, _email(lead))
+
+
+def _companions(
+    lead_id: int, lead: Mapping[str, Any], base: Mapping[str, Any], mapping: FieldMap
+) -> tuple[Companion, ...]:
+    """Those that are not beside the lead yet as they should be."""
+    known = {register: value for register, value in base.items() if value is not DOUBTFUL}
+    there = mapping.companions(lead_id, known)
+    return tuple(companion for companion in mapping.companions(lead_id, lead) if companion not in there)
+
+
+def _email(fields: Mapping[str, Any]) -> str | None:
+    value = fields.get("email")
+    return value if isinstance(value, str) and value else None

@@ -14,7 +14,7 @@ class Settlement:
     """One row's new state. None leaves a column as it is."""
 
     plan: Plan
-    state: Literal["due", "in_sync", "failed"]
+    state: Literal["due", "in_sync", "failed", "gone"]
     attempts: int
     delay: float = 0.0  # seconds until it is due again
     pushed_version: int | None = None
@@ -53,6 +53,11 @@ def succeeded(plan: Plan, result: PushResult, call_ms: float, *, linked: bool) -
         action="link" if linked else result.action,
         call_ms=call_ms,
     )
+
+
+def vanished(plan: Plan) -> Settlement:
+    """The record that was to be updated is not in the CRM any more: nothing is sent there until it comes back."""
+    return Settlement(plan, "gone", 0, base={})
 
 
 def failed(
