@@ -14,6 +14,7 @@ from simulators.kit.faults import faults_middleware
 from simulators.kit.ledger import ledger_middleware
 
 MAX_BODY = 200_000_000  # a bulk upload; vendors refuse sooner in their own words
+MAX_LINE = 32_768  # vendors take longer addresses than aiohttp does by default
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,9 @@ async def running(
     outer = [ledger_middleware(world.ledger), faults_middleware(world.faults)]
     app = web.Application(middlewares=[*outer, *middlewares], client_max_size=MAX_BODY)
     app.add_routes([*routes, *control_routes(world)])
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
+    runner = web.AppRunner(
+        app, access_log=None, handle_signals=False, shutdown_timeout=1, max_line_size=MAX_LINE, max_field_size=MAX_LINE
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, backlog=512).start()

@@ -1,0 +1,298 @@
+"""Statuses and bodies of the simulated Salesforce that are easy to get wrong, over plain HTTP."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import pytest
+
+from simulators.kit.serving import Running
+from simulators.salesforce.app import running
+
+BASE = "/services/data/v60.0"
+Answer = tuple[int, Any]
+Call = Callable[..., Awaitable[Answer]]
+LEAD = {"LastName": "Li", "Company": "Acme"}
+
+
+@pytest.fixture
+async def crm() -> AsyncIterator[Running]:
+    """A new org."""
+    async with running() as crm:
+        yield crm
+
+
+@pytest.fixture
+async def call(crm: Running) -> AsyncIterator[Call]:
+    """``await call(method, path, json)`` → (status, body); paths are below the version unless they begin with /."""
+    token = crm.world.grants.grant("hub-client", "api").access_token
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session:
+
+        async def send(method: str, path: str, json: Any = None, **options: Any) -> Answer:
+            url = crm.url + (path if path.startswith("/") else f"{BASE}/{path}")
+            async with session.request(method, url, json=json, **options) as answer:
+                return answer.status, await answer.json() if await answer.read() else None
+
+        yield send
+
+
+async def query(call: Call, soql: str, resource: str = "query") -> Any:
+    """The answer to a query, which must succeed."""
+    status, body = await call("GET", f"{resource}/?q={quote(soql)}")
+    assert status == 200, body
+    return body
+
+
+async def made(call: Call, **fields: Any) -> str:
+    """The id of a new lead."""
+    status, body = await call("POST", "sobjects/Lead/", LEAD | fields)
+    assert status == 201, body
+    return str(body["id"])
+
+
+async def test_update_and_delete_have_no_body(call: Call) -> None:
+    lead = await made(call)
+    assert await call("PATCH", f"sobjects/Lead/{lead}", {"FirstName": "Wei"}) == (204, None)
+    assert await call("POST", f"sobjects/Lead/{lead}?_HttpMethod=PATCH", {"Title": "Owner"}) == (204, None)
+    assert await call("DELETE", f"sobjects/Lead/{lead}") == (204, None)
+    gone = {"message": "entity is deleted", "errorCode": "ENTITY_IS_DELETED", "fields": []}
+    assert await call("PATCH", f"sobjects/Lead/{lead}", {"Title": "x"}) == (404, [gone])
+    assert (await call("GET", f"sobjects/Lead/{lead}"))[1][0]["errorCode"] == "NOT_FOUND"
+
+
+async def test_upsert_by_version_and_update_only(call: Call) -> None:
+    path = f"sobjects/Lead/ExtId__c/{quote('a/b c', safe='')}"
+    status, body = await call("PATCH", path + "?updateOnly=true", LEAD)
+    assert (status, body[0]["errorCode"]) == (404, "NOT_FOUND")
+    status, body = await call("PATCH", path, LEAD)
+    assert (status, body["created"]) == (201, True)
+    assert (await call("PATCH", path, {"Title": "x"}))[0] == 200
+    assert await call("PATCH", f"/services/data/v45.0/{path}", {"Title": "y"}) == (204, None)
+    assert (await call("GET", path))[1]["ExtId__c"] == "a/b c"
+    assert (await call("DELETE", path))[0] == 204
+
+
+async def test_several_with_one_external_id_are_300_and_strings(call: Call) -> None:
+    ids = [await made(call, ExtId__c="E-1") for _ in range(2)]
+    expected = [f"{BASE}/sobjects/Lead/{each}" for each in ids]
+    assert await call("PATCH", "sobjects/Lead/ExtId__c/E-1", {"Title": "x"}) == (300, expected)
+    assert await call("GET", "sobjects/Lead/ExtId__c/E-1") == (300, expected)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "named"),
+    [
+        ({"Nope": 1}, "INVALID_FIELD", []),
+        ({"Email": "x@y"}, "INVALID_EMAIL_ADDRESS", ["Email"]),
+        ({"City": "x" * 41}, "STRING_TOO_LONG", ["City"]),
+        ({"Healthcare_Plan__c": "Tin"}, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", ["Healthcare_Plan__c"]),
+        ({"OwnerId": "nobody"}, "MALFORMED_ID", ["OwnerId"]),
+        ({"OwnerId": "00Q5e0000000001EAA"}, "MALFORMED_ID", ["OwnerId"]),
+        ({"OwnerId": "0055e0000000zzzAAA"}, "INVALID_CROSS_REFERENCE_KEY", ["OwnerId"]),
+        ({"SystemModstamp": "2020-01-01T00:00:00Z"}, "INVALID_FIELD_FOR_INSERT_UPDATE", ["SystemModstamp"]),
+        ({"MPP_Id__c": "taken"}, "DUPLICATE_VALUE", ["MPP_Id__c"]),
+        ({"LastName": None}, "REQUIRED_FIELD_MISSING", ["LastName"]),
+        ({"NumberOfEmployees": 10**9}, "NUMBER_OUTSIDE_VALID_RANGE", ["NumberOfEmployees"]),
+    ],
+)
+async def test_refused_values(call: Call, fields: dict[str, Any], code: str, named: list[str]) -> None:
+    await made(call, MPP_Id__c="taken")
+    status, body = await call("POST", "sobjects/Lead", LEAD | fields)
+    assert (status, body[0]["errorCode"], body[0]["fields"]) == (400, code, named)
+
+
+async def test_unreadable_bodies(call: Call) -> None:
+    for body in (b"{", b"[]", b"", b'{"LastName": {}}', b'{"Next_Contact__c": 5}'):
+        status, error = await call("POST", "sobjects/Lead", data=body, headers={"Content-Type": "application/json"})
+        assert (status, error[0]["errorCode"]) == (400, "JSON_PARSER_ERROR")
+    status, error = await call("POST", "sobjects/Lead", data=b"a=b", headers={"Content-Type": "text/plain"})
+    assert status == 415
+    assert (await call("PUT", "limits"))[0] == 405
+    assert (await call("GET", "nowhere"))[0] == (await call("GET", "/services/data/v99.0/limits"))[0] == 404
+    assert (await call("GET", "/services/data/v20.0/limits"))[0] == 410
+    assert (await call("GET", f"query?q={'x' * 7000}"))[0] == 400
+
+
+async def test_collections_tell_row_by_row(call: Call) -> None:
+    rows = [{"attributes": {"type": "Lead"}, **LEAD}, {"attributes": {"type": "Lead"}, "LastName": "x"}]
+    status, body = await call("POST", "composite/sobjects", {"records": rows})
+    assert (status, body[0]["success"], body[0]["errors"]) == (200, True, [])
+    error = {
+        "statusCode": "REQUIRED_FIELD_MISSING", "message": "Required fields are missing: [Company]",
+        "fields": ["Company"],
+    }  # fmt: skip
+    assert body[1] == {"success": False, "errors": [error]}
+    lead = body[0]["id"]
+    status, body = await call("POST", "composite/sobjects", {"allOrNone": True, "records": rows})
+    assert status == 200
+    assert body[0]["errors"][0]["statusCode"] == "ALL_OR_NONE_OPERATION_ROLLED_BACK"
+    assert (await query(call, "SELECT Id FROM Lead"))["totalSize"] == 1
+    changes = [
+        {"attributes": {"type": "Lead"}, "id": lead, "Title": "x"},
+        {"attributes": {"type": "Lead"}, "Title": "y"},
+    ]
+    _, body = await call("PATCH", "composite/sobjects", {"records": changes})
+    assert [each["success"] for each in body] == [True, False]
+    status, body = await call("GET", f"composite/sobjects/Lead?ids={lead},00Q5e000000zzzzEAA&fields=Id,Title")
+    assert (body[0]["Title"], body[1]) == ("x", None)
+    many = ",".join([lead] * 700)
+    assert len((await call("GET", f"composite/sobjects/Lead?ids={many}&fields=Id"))[1]) == 700
+    assert (await call("POST", "composite/sobjects/Lead", {"ids": [lead], "fields": ["Name"]}))[1][0]["Name"] == "Li"
+    _, body = await call("DELETE", f"composite/sobjects?ids={lead},nonsense&allOrNone=false")
+    assert [each["success"] for each in body] == [True, False]
+    status, body = await call("POST", "composite/sobjects", {"records": rows * 101})
+    assert (status, type(body)) == (400, list)
+
+
+async def test_collection_upsert(call: Call) -> None:
+    path = "composite/sobjects/Lead/ExtId__c"
+    rows = [{"attributes": {"type": "Lead"}, "ExtId__c": f"E-{number}", **LEAD} for number in range(200)]
+    _, body = await call("PATCH", path, {"records": rows})
+    assert {each["created"] for each in body} == {True}
+    _, body = await call("PATCH", path, {"records": [*rows[:2], rows[0], {"attributes": {"type": "Lead"}, **LEAD}]})
+    assert [each.get("created") for each in body] == [False, False, None, None]
+    assert [each["errors"][0]["statusCode"] for each in body[2:]] == ["DUPLICATE_VALUE", "MISSING_ARGUMENT"]
+    await made(call, ExtId__c="E-5")
+    _, body = await call("PATCH", path, {"records": rows[5:6]})
+    assert body[0]["errors"][0]["statusCode"] == "DUPLICATE_EXTERNAL_ID"
+
+
+async def test_duplicate_rules(call: Call) -> None:
+    await call("POST", "/control/duplicates", {"object": "Lead"})
+    lead = await made(call, Email="Ana@example.com")
+    status, body = await call("POST", "sobjects/Lead", {**LEAD, "Email": "ana@EXAMPLE.com"})
+    assert (status, body[0]["errorCode"], body[0]["message"]) == (
+        400,
+        "DUPLICATES_DETECTED",
+        "Use one of these records?",
+    )
+    match = body[0]["duplicateResult"]["matchResults"][0]["matchRecords"][0]
+    assert (match["record"]["Id"], match["matchConfidence"]) == (lead, 100.0)
+    save = {"Sforce-Duplicate-Rule-Header": "allowSave=true"}
+    assert (await call("POST", "sobjects/Lead", {**LEAD, "Email": "ana@example.com"}, headers=save))[0] == 201
+    await call("POST", "/control/duplicates", {"object": "Lead", "block": True})
+    assert (await call("POST", "sobjects/Lead", {**LEAD, "Email": "ana@example.com"}, headers=save))[0] == 400
+
+
+async def test_row_faults(call: Call) -> None:
+    lock = {"kind": "lock", "match": {"path": "composite"}, "times": 1, "skip": 1}
+    await call("POST", "/control/faults", {"rules": [lock, {"kind": "row_error", "match": {"path": "sobjects/Lead$"},
+                                                            "code": "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+                                                            "message": "no", "times": 1}]})  # fmt: skip
+    rows = [{"attributes": {"type": "Lead"}, **LEAD}] * 3
+    _, body = await call("POST", "composite/sobjects", {"records": rows})
+    assert [each["success"] for each in body] == [True, False, True]
+    assert body[1]["errors"][0]["statusCode"] == "UNABLE_TO_LOCK_ROW"
+    status, body = await call("POST", "sobjects/Lead", LEAD)
+    assert (status, body[0]["errorCode"]) == (400, "FIELD_CUSTOM_VALIDATION_EXCEPTION")
+
+
+async def test_composite_halts(call: Call) -> None:
+    asked = [
+        {"method": "POST", "url": f"{BASE}/sobjects/Lead", "referenceId": "one", "body": LEAD},
+        {"method": "POST", "url": f"{BASE}/sobjects/Lead", "referenceId": "two", "body": {"LastName": "x"}},
+        {"method": "GET", "url": f"{BASE}/sobjects/Lead/@{{two.id}}", "referenceId": "three"},
+    ]
+    _, body = await call("POST", "composite/", {"allOrNone": False, "compositeRequest": asked})
+    answers = {each["referenceId"]: each for each in body["compositeResponse"]}
+    assert [answers[name]["httpStatusCode"] for name in ("one", "two", "three")] == [201, 400, 400]
+    assert answers["three"]["body"][0]["errorCode"] == "PROCESSING_HALTED"
+    assert answers["one"]["httpHeaders"]["Location"].startswith(f"{BASE}/sobjects/Lead/00Q")
+    _, body = await call("POST", "composite", {"allOrNone": True, "compositeRequest": asked})
+    assert {each["httpStatusCode"] for each in body["compositeResponse"]} == {400}
+    assert (await query(call, "SELECT Id FROM Lead"))["totalSize"] == 1
+    assert (await call("POST", "composite", {"compositeRequest": asked * 9}))[0] == 400
+    _, body = await call("POST", "composite/batch", {"batchRequests": [{"method": "GET", "url": "v60.0/limits"}]})
+    assert (body["hasErrors"], body["results"][0]["statusCode"]) == (False, 200)
+
+
+async def test_cursors_age_and_follow(call: Call) -> None:
+    await call("POST", "/control/seed", {"object": "Lead", "count": 450})
+    small = {"Sforce-Query-Options": "batchSize=200"}
+    _, first = await call("GET", "queryAll?q=SELECT+Id+FROM+Lead+ORDER+BY+Id", headers=small)
+    assert first["nextRecordsUrl"].startswith(f"{BASE}/query/")
+    _, second = await call("GET", first["nextRecordsUrl"])
+    assert (second["totalSize"], second["done"], len(second["records"])) == (450, False, 200)
+    await call("POST", "/control/clock", {"advance": 16 * 60})
+    status, body = await call("GET", second["nextRecordsUrl"])
+    assert (status, body[0]["errorCode"]) == (400, "INVALID_QUERY_LOCATOR")
+
+
+async def test_incremental_reading_by_stamp_and_id(call: Call) -> None:
+    await call("POST", "/control/seed", {"object": "Lead", "count": 1000})
+    seen: list[str] = []
+    where = ""
+    while True:
+        soql = f"SELECT Id, SystemModstamp FROM Lead {where} ORDER BY SystemModstamp, Id LIMIT 300"  # noqa: S608
+        rows = (await query(call, soql))["records"]
+        if not rows:
+            break
+        seen += [each["Id"] for each in rows]
+        stamp, last = rows[-1]["SystemModstamp"], rows[-1]["Id"]
+        where = f"WHERE SystemModstamp > {stamp} OR (SystemModstamp = {stamp} AND Id > '{last}')"
+    assert len(seen) == len(set(seen)) == 1000
+
+
+async def test_automation_moves_only_the_stamp_and_the_bin_is_emptied(call: Call) -> None:
+    lead = await made(call)
+    await call("POST", "/control/clock", {"advance": 10})
+    await call("POST", "/control/automation", {"object": "Lead", "ids": [lead], "fields": {"Rating": "Hot"}})
+    _, body = await call("GET", f"sobjects/Lead/{lead}?fields=SystemModstamp,LastModifiedDate,Rating")
+    assert body["SystemModstamp"] > body["LastModifiedDate"]
+    await call("POST", "/control/delete", {"object": "Lead", "id": lead})
+    assert (await query(call, "SELECT Id FROM Lead", "queryAll"))["totalSize"] == 1
+    await call("POST", "/control/undelete", {"object": "Lead", "id": lead})
+    assert (await call("GET", f"sobjects/Lead/{lead}"))[0] == 200
+    await call("POST", "/control/oauth", {"access_seconds": 10**8})
+    await call("DELETE", f"sobjects/Lead/{lead}")
+    await call("POST", "/control/clock", {"advance": 14 * 86_400})
+    assert (await query(call, "SELECT Id FROM Lead", "queryAll"))["totalSize"] == 1
+    await call("POST", "/control/clock", {"advance": 2 * 86_400})
+    assert (await query(call, "SELECT Id FROM Lead", "queryAll"))["totalSize"] == 0
+
+
+async def test_merge_and_conversion(call: Call) -> None:
+    ids = [await made(call, Email=f"{name}@example.com", Title=title) for name, title in (("a", None), ("b", "Owner"))]
+    _, winner = await call("POST", "/control/merge", {"object": "Lead", "winner": ids[0], "losers": [ids[1]]})
+    assert (winner["Email"], winner["Title"]) == ("a@example.com", "Owner")
+    soql = "SELECT Id, MasterRecordId FROM Lead WHERE IsDeleted = true"
+    rows = (await query(call, soql, "queryAll"))["records"]
+    assert [(each["Id"], each["MasterRecordId"]) for each in rows] == [(ids[1], ids[0])]
+    status, body = await call("POST", "actions/standard/convertLead", {"inputs": [{"leadId": ids[0]}]})
+    assert (status, body[0]["isSuccess"]) == (200, True)
+    _, lead = await call("GET", f"sobjects/Lead/{ids[0]}")
+    assert (lead["IsConverted"], lead["ConvertedContactId"]) == (True, body[0]["outputValues"]["contactId"])
+    _, contact = await call("GET", f"sobjects/Lead/{ids[0]}/ConvertedContact")
+    assert (contact["Email"], contact["AccountId"]) == ("a@example.com", lead["ConvertedAccountId"])
+    status, error = await call("PATCH", f"sobjects/Lead/{ids[0]}", {"Title": "x"})
+    assert (status, error[0]["errorCode"]) == (400, "CANNOT_UPDATE_CONVERTED_LEAD")
+
+
+async def test_parents_by_external_id_and_stages(call: Call) -> None:
+    await call("POST", "sobjects/Account", {"Name": "Acme", "ExtId__c": "A-1"})
+    deal = {"Name": "D", "StageName": "Prospecting", "CloseDate": "2027-01-31", "Account": {"ExtId__c": "A-1"}}
+    _, body = await call("POST", "sobjects/Opportunity", deal)
+    await call("PATCH", f"sobjects/Opportunity/{body['id']}", {"StageName": "Closed Won"})
+    row = (await query(call, "SELECT Account.Name, IsWon, Probability, Amount FROM Opportunity"))["records"][0]
+    assert (row["Account"]["Name"], row["IsWon"], row["Probability"], row["Amount"]) == ("Acme", True, 100.0, None)
+    assert (await call("POST", "sobjects/Opportunity", {**deal, "Account": {"ExtId__c": "?"}}))[0] == 400
+    stages = await query(call, "SELECT MasterLabel FROM OpportunityStage WHERE IsWon = true")
+    assert [each["MasterLabel"] for each in stages["records"]] == ["Closed Won"]
+
+
+async def test_the_schema_drifts_and_304(call: Call) -> None:
+    path = "sobjects/Lead/describe"
+    later = {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}
+    assert (await call("GET", path, headers=later))[0] == 304
+    assert (await call("GET", f"sobjects/Lead/{await made(call)}", headers=later))[0] == 304
+    await call("POST", "/control/fields", {"object": "Lead", "field": {"name": "New__c", "type": "string"}})
+    await call("DELETE", "/control/fields", {"object": "Lead", "name": "Title"})
+    await call("POST", "/control/picklist", {"object": "Lead", "field": "Status", "values": ["Nurture"]})
+    fields = {each["name"]: each for each in (await call("GET", path))[1]["fields"]}
+    assert "New__c" in fields
+    assert "Title" not in fields
+    assert "Nurture" in [each["value"] for each in fields["Status"]["picklistValues"]]
+    await made(call, New__c="x")
+    assert (await call("POST", "sobjects/Lead", {**LEAD, "Title": "x"}))[1][0]["errorCode"] == "INVALID_FIELD"
+    assert (await call("GET", "query?q=SELECT+Title+FROM+Lead"))[1][0]["errorCode"] == "INVALID_FIELD"
