@@ -31,6 +31,16 @@ class Writing:
 
     async def push(self, items: Sequence[PushItem]) -> list[PushResult]:
         """An outcome each, in order. Never raises CrmFailure."""
+        outcomes = await self._all(items)
+        again = [place for place, (_, stale) in enumerate(outcomes) if stale]
+        if again:
+            self._schema.forget()
+            for place, outcome in zip(again, await self._all([items[place] for place in again]), strict=True):
+                outcomes[place] = outcome
+        return [result for result, _ in outcomes]
+
+    async def _all(self, items: Sequence[PushItem]) -> list[tuple[PushResult, bool]]:
+        """An outcome each; and whether it is to be tried anew: Pipedrive has a field, option or person no more."""
         places = await asyncio.gather(*(self._place(item) for item in items))
         pairs = list(zip(items, places, strict=True))
         placed = [(item, place) for item, place in pairs if not isinstance(place, CrmFailure)]
@@ -39,10 +49,13 @@ class Writing:
             current = await self._current(drafts, known)
             currency = await self._currency([each for each, _ in drafts], known)
         except CrmFailure as failure:
-            return [_failed(place if isinstance(place, CrmFailure) else failure, item) for item, place in pairs]
+            told = [place if isinstance(place, CrmFailure) else failure for place in places]
+            return [(_failed(each, item), False) for each, item in zip(told, items, strict=True)]
         writes = (self._write(each, place, known, current, currency) for each, place in drafts)
         written = iter(await asyncio.gather(*writes))
-        return [_failed(place, item) if isinstance(place, CrmFailure) else next(written) for item, place in pairs]
+        return [
+            (_failed(place, item), False) if isinstance(place, CrmFailure) else next(written) for item, place in pairs
+        ]
 
     async def delete(self, items: Sequence[PushItem]) -> list[PushResult]:
         """An outcome each, in order; what is gone already is done."""
@@ -54,9 +67,7 @@ class Writing:
             return item.external_id
         try:
             if item.reference in self._doubtful:
-                found = await self._finding.find(item.reference, item.email)
-                self._doubtful.discard(item.reference)
-                return found
+                return await self._finding.find(item.reference, item.email)
             if self._config.look_up_by_email and item.email:
                 return await self._finding.by_email(item.email)
         except CrmFailure as failure:
@@ -107,26 +118,38 @@ class Writing:
         known: Catalogue,
         current: Mapping[str, Mapping[str, Any]],
         currency: str,
-    ) -> PushResult:
+    ) -> tuple[PushResult, bool]:
         item = drafted.item
         try:
             owner = await self._owner(drafted)
             wanted = body(drafted, known, current.get(place or "", {}), owner, currency)
-            number, action = await self._send(drafted, place, wanted)
+            number, action = await self._owned(drafted, place, wanted)
         except CrmFailure as failure:
-            if failure.kind is FailureKind.VALIDATION and (failure.error.field or "").startswith("custom_fields"):
-                self._schema.forget()
+            stale = failure.kind is FailureKind.VALIDATION and (failure.error.field or "").startswith("custom_fields")
             gone = place is not None and is_gone(failure)
             if gone:
                 self._finding.drop(item.reference)
-            return _failed(blamed(failure, drafted, known), item, gone=gone)
+                self._doubtful.discard(item.reference)
+                stale = item.external_id is None  # where it was found it is no more: made anew
+            return _failed(blamed(failure, drafted, known), item, gone=gone), stale
         self._finding.keep(item.reference, number)
         try:
             for companion in item.companions:
                 await self._deals.follow(companion, int(number), fresh=action == "create")
         except CrmFailure as failure:
-            return _failed(failure, item, unknown=True)
-        return PushResult(True, number, action)
+            self._doubtful.add(item.reference)  # the person is there: another create is an update
+            return _failed(failure, item, unknown=True), False
+        self._doubtful.discard(item.reference)
+        return PushResult(True, number, action), False
+
+    async def _owned(self, drafted: Draft, place: str | None, wanted: Mapping[str, Any]) -> tuple[str, Action]:
+        """``_send``; an owner that Pipedrive does not know (any more) must not hold up the rest."""
+        try:
+            return await self._send(drafted, place, wanted)
+        except CrmFailure as failure:
+            if failure.kind is not FailureKind.VALIDATION or failure.error.field != "owner_id":
+                raise
+        return await self._send(drafted, place, {name: each for name, each in wanted.items() if name != "owner_id"})
 
     async def _send(self, drafted: Draft, place: str | None, wanted: Mapping[str, Any]) -> tuple[str, Action]:
         item = drafted.item
