@@ -29,6 +29,7 @@ POLICIES = {
 _INNER = re.compile(r"Property values were not valid: (\[.*)", re.DOTALL)
 _COORDINATES = re.compile(r"\bpropertyName=([a-z0-9_]+)")
 _EXISTING = re.compile(r"Existing ID: ([0-9]{1,20})")
+_WRONG_KEY = re.compile(r"\bnon-unique\b|\bnot a unique property\b", re.IGNORECASE)
 _GONE = frozenset({"OBJECT_NOT_FOUND"})
 _MISSING_PROPERTY = frozenset({"PROPERTY_DOESNT_EXIST"})
 
@@ -98,6 +99,11 @@ def is_gone(error: RecordError) -> bool:
 def is_missing_property(error: RecordError) -> bool:
     """Whether a property is not there."""
     return error.code in _MISSING_PROPERTY
+
+
+def is_wrong_key(error: RecordError) -> bool:
+    """Whether the property to write by is not (or no longer) a unique one: no fault of any record."""
+    return _WRONG_KEY.search(error.message) is not None
 
 
 def row_kind(document: Mapping[str, Any]) -> FailureKind:

@@ -85,7 +85,7 @@ class Batches:
             document = await self._calls.json("POST", path, {"inputs": [each.document() for each in inputs]})
             return _outcomes(document, inputs)
         except CrmFailure as failure:
-            if failure.kind is not FailureKind.VALIDATION or len(inputs) == 1:
+            if failure.kind is not FailureKind.VALIDATION or len(inputs) == 1 or answers.is_wrong_key(failure.error):
                 return {each.trace: failure for each in inputs}
             return await self._apart(kind, operation, inputs, failure)
 

@@ -161,15 +161,16 @@ class Writer:
         if not isinstance(failure, CrmFailure) or failure.kind is not FailureKind.VALIDATION:
             return False
         name = failure.error.field
+        if answers.is_wrong_key(failure.error) or (name == reference and answers.is_missing_property(failure.error)):
+            self._portal.forget()  # somebody deleted it; next time it is made anew
+            outcomes[row.trace] = CrmFailure(FailureKind.SERVER, failure.error)
+            return False
         if operation == "update" and row.trace not in bare and name == reference:
             bare.add(row.trace)
             return True
         if not name or not answers.is_missing_property(failure.error):
             return False
         self._portal.forget()
-        if name == reference:  # somebody deleted it; next time it is made anew
-            outcomes[row.trace] = CrmFailure(FailureKind.SERVER, failure.error)
-            return False
         known = name in row.properties
         row.leave_out(name)
         return known
