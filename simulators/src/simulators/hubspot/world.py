@@ -58,7 +58,8 @@ class World:
         objects = self._of(kind)
         if records is None:
             start = len(objects.table.records)
-            records = [{"properties": made_up(objects.kind.name, start + each, seed)} for each in range(count)]
+            people = ((made_up(objects.kind.name, start + each, seed), None, None) for each in range(count))
+            return [str(number) for number in self.portal.seed(objects, list(people))]
         rows = []
         for each in records:
             given = each.get("properties", each)

@@ -3,6 +3,7 @@
 import random
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
 
 _FIRST = (
     "Ana", "John", "María", "Wei", "Zoë", "Jürgen", "Aisha", "Liam", "Søren", "Priya", "José", "Chloé", "Emma", "Noah",
@@ -75,6 +76,7 @@ def _phone(rng: random.Random, area: int) -> str:
     return shape.format(area, exchange, line)
 
 
+@cache
 def _plain(name: str) -> str:
     """The name in lower-case ASCII letters."""
     spelled = name.replace("ø", "o").replace("Ł", "L").replace("ð", "d")

@@ -1,0 +1,274 @@
+"""The simulated HubSpot over plain HTTP: what is easy to get wrong about objects, batches and search."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+
+from simulators.hubspot.app import running
+from simulators.kit.serving import Running
+
+CONTACTS = "/crm/v3/objects/contacts"
+Call = Callable[..., Any]
+
+
+@pytest.fixture
+async def crm() -> AsyncIterator[Running]:
+    """An account without limits."""
+    async with running() as crm:
+        crm.world.limits({"off": True})
+        yield crm
+
+
+@pytest.fixture
+async def call(crm: Running) -> AsyncIterator[Call]:
+    """``await call(method, path, json)`` → (status, body)."""
+    async with aiohttp.ClientSession(headers={"Authorization": "Bearer pat-na1-hub"}) as session:
+
+        async def send(method: str, path: str, json: Any = None, **options: Any) -> tuple[int, Any]:
+            async with session.request(method, crm.url + path, json=json, **options) as answer:
+                content = await answer.read()
+                return answer.status, orjson.loads(content) if content else None
+
+        yield send
+
+
+def changed(operator: str, value: Any, **more: Any) -> dict[str, Any]:
+    return {"propertyName": "lastmodifieddate", "operator": operator, "value": str(value), **more}
+
+
+async def test_every_value_is_text_or_null(call: Call) -> None:
+    for definition in (("score", "number", "number"), ("member", "bool", "booleancheckbox"), ("since", "date", "date"),
+                       ("seen", "datetime", "date")):  # fmt: skip
+        wish = dict(zip(("name", "type", "fieldType"), definition, strict=True))
+        status, made = await call("POST", "/crm/v3/properties/contacts", {
+            **wish, "label": "x", "groupName": "contactinformation"})  # fmt: skip
+        assert (status, made["hasUniqueValue"]) == (201, False)
+    given = {"score": 7, "member": True, "since": "2026-01-31", "seen": 1767225600000, "firstname": "", "zip": 78701}
+    status, made = await call("POST", CONTACTS, {"properties": given})
+    assert status == 201
+    stored = {"score": "7", "member": "true", "since": "2026-01-31", "seen": "2026-01-01T00:00:00.000Z", "zip": "78701"}
+    assert {name: made["properties"][name] for name in stored} == stored
+    assert made["properties"]["firstname"] is None
+    assert set(made) == {"id", "properties", "createdAt", "updatedAt", "archived"}
+    for name, value in (("score", "x"), ("since", "2026-01-31T05:00:00Z"), ("seen", "soon"), ("member", "maybe")):
+        status, error = await call("PATCH", f"{CONTACTS}/{made['id']}", {"properties": {name: value}})
+        assert (status, error["errors"][0]["context"]) == (400, {"propertyName": [name]})
+
+
+async def test_the_envelope_of_a_refusal(call: Call) -> None:
+    status, error = await call("POST", CONTACTS, {"properties": {"colour": "red", "createdate": "2026-01-01"}})
+    assert status == 400
+    assert {"status", "message", "correlationId", "category", "errors"} == set(error)
+    start, _, inner = error["message"].partition(": ")
+    assert start == "Property values were not valid"
+    assert [(each["name"], each["error"]) for each in orjson.loads(inner)] == [
+        ("colour", "PROPERTY_DOESNT_EXIST"), ("createdate", "READ_ONLY_VALUE")]  # fmt: skip
+    status, error = await call("GET", "/crm/v3/objects/zzz")
+    assert (status, error["message"]) == (400, "Unable to infer object type from: zzz")
+    status, error = await call("GET", f"{CONTACTS}/abc")
+    assert (status, error["category"]) == (404, "OBJECT_NOT_FOUND")
+    assert error["message"] == "Object not found.  objectId are usually numeric."
+    for path, status in ((f"{CONTACTS}?limit=101", 400), ("/crm/v3/nothing", 404), (f"{CONTACTS}?after=x", 400)):
+        assert (await call("GET", path))[0] == status
+    assert (await call("POST", CONTACTS, data=b"{not json"))[1]["message"].startswith("Invalid input JSON on line 1")
+    assert (await call("PUT", CONTACTS))[0] == 405
+
+
+async def test_both_generations_of_paths(call: Call) -> None:
+    _, made = await call("POST", "/crm/objects/2026-03/contacts", {"properties": {"email": "a@b.com"}})
+    for path in ("/crm/objects/2026-09/0-1", "/crm/v3/objects/contact", CONTACTS):
+        assert (await call("GET", f"{path}/{made['id']}"))[1]["id"] == made["id"]
+    assert (await call("GET", "/crm/objects/2025-01/contacts"))[0] == 404
+    for path in ("/crm/owners/2026-03", "/crm/v3/owners", "/crm/v3/owners/", "/crm/properties/2026-03/contacts",
+                 "/crm/pipelines/2026-03/leads", "/account-info/2026-03/details"):  # fmt: skip
+        assert (await call("GET", path))[0] == 200
+    assert (await call("GET", "/account-info/v3/details"))[1]["portalId"] == 12345678
+
+
+async def test_paging_ends_without_paging(crm: Running, call: Call) -> None:
+    ids = crm.world.seed("contacts", 25, None, 1)
+    _, page = await call("GET", f"{CONTACTS}?limit=20&properties=email,phone")
+    assert page["paging"]["next"]["after"] == ids[19]
+    _, rest = await call("GET", page["paging"]["next"]["link"].removeprefix(crm.url))
+    assert "paging" not in rest
+    assert [each["id"] for each in rest["results"]] == ids[20:]
+    assert set(rest["results"][0]["properties"]) == {"email", "phone", "createdate", "hs_object_id", "lastmodifieddate"}
+
+
+async def test_a_lead_needs_its_contact(call: Call) -> None:
+    status, error = await call("POST", "/crm/v3/objects/leads", {"properties": {"hs_lead_name": "Ana"}})
+    assert (status, error["category"]) == (400, "VALIDATION_ERROR")
+    _, someone = await call("POST", CONTACTS, {"properties": {"email": "a@b.com"}})
+    links = [
+        {"to": {"id": someone["id"]}, "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 578}]}
+    ]
+    status, lead = await call(
+        "POST", "/crm/v3/objects/0-136", {"properties": {"hs_lead_name": "Ana"}, "associations": links}
+    )
+    assert (status, lead["properties"]["hs_lead_name"]) == (201, "Ana")
+    _, read = await call("GET", f"/crm/v3/objects/leads/{lead['id']}?associations=contacts")
+    assert read["associations"]["contacts"]["results"] == [{"id": someone["id"], "type": "lead_to_contact"}]
+
+
+async def test_rows_fail_alone_if_they_can_be_told_apart(call: Call) -> None:
+    rows: list[dict[str, Any]] = [
+        {"idProperty": "email", "id": f"p{number}@example.com", "properties": {"city": "Austin"}} for number in range(3)
+    ]
+    rows[1]["properties"] = {"lifecyclestage": "wizard"}
+    status, error = await call("POST", f"{CONTACTS}/batch/upsert", {"inputs": rows})
+    assert (status, error["category"]) == (400, "VALIDATION_ERROR")
+    assert (await call("GET", CONTACTS))[1]["results"] == []  # nothing of the batch was written
+
+    traced = [{**row, "objectWriteTraceId": f"mine-{number}"} for number, row in enumerate(rows)]
+    status, answer = await call("POST", f"{CONTACTS}/batch/upsert", {"inputs": traced})
+    assert (status, answer["status"], answer["numErrors"]) == (207, "COMPLETE", 1)
+    assert answer["errors"][0]["context"] == {"objectWriteTraceId": ["mine-1"]}
+    assert "INVALID_OPTION" in answer["errors"][0]["message"]
+    assert [(each["objectWriteTraceId"], each["new"]) for each in answer["results"]] == [
+        ("mine-0", True),
+        ("mine-2", True),
+    ]
+    status, again = await call("POST", f"{CONTACTS}/batch/upsert", {"inputs": [traced[0], traced[2]]})
+    assert (status, [each["new"] for each in again["results"]]) == (200, [False, False])
+
+
+async def test_a_batch_has_a_hundred_different_rows(call: Call) -> None:
+    row = {"idProperty": "email", "id": "a@b.com", "properties": {}}
+    status, error = await call("POST", f"{CONTACTS}/batch/upsert", {"inputs": [row, {**row, "id": "A@b.com"}]})
+    assert (status, "a@b.com" in error["message"]) == (400, True)
+    many = [{"properties": {"email": f"p{number}@x.com"}} for number in range(101)]
+    assert (await call("POST", f"{CONTACTS}/batch/create", {"inputs": many}))[0] == 400
+    twins = [{"properties": {"email": "t@x.com"}}, {"properties": {"email": "t@x.com"}}]
+    assert (await call("POST", f"{CONTACTS}/batch/create", {"inputs": twins}))[0] == 400
+    await call("POST", "/control/options", {"duplicate_keys": "allow"})
+    status, answer = await call("POST", f"{CONTACTS}/batch/upsert", {"inputs": [row, row]})
+    assert (status, [each["new"] for each in answer["results"]]) == (200, [True, False])
+    await call("POST", CONTACTS, {"properties": {"email": "known@x.com"}})
+    status, error = await call(
+        "POST", f"{CONTACTS}/batch/create", {"inputs": [{"properties": {"email": "known@x.com"}}]}
+    )
+    assert (status, error["category"]) == (409, "CONFLICT")
+
+
+async def test_search_ends_at_ten_thousand(crm: Running, call: Call) -> None:
+    ids = crm.world.seed("contacts", 10_500, None, 1)
+    query = {"filterGroups": [{"filters": [changed("GTE", 0)]}], "limit": 200,
+             "sorts": [{"propertyName": "lastmodifieddate", "direction": "ASCENDING"}]}  # fmt: skip
+    status, page = await call("POST", f"{CONTACTS}/search", {**query, "after": "9800"})
+    assert (status, page["total"], page["paging"]) == (200, 10_500, {"next": {"after": "10000"}})
+    status, error = await call("POST", f"{CONTACTS}/search", {**query, "after": "10000"})
+    assert (status, error["category"]) == (400, "VALIDATION_ERROR")
+
+    last = page["results"][-1]
+    window = [{"filters": [changed("GT", last["properties"]["lastmodifieddate"])]},
+              {"filters": [changed("EQ", last["properties"]["lastmodifieddate"]),
+                           {"propertyName": "hs_object_id", "operator": "GT", "value": last["id"]}]}]  # fmt: skip
+    found: list[str] = []
+    for after in range(0, 600, 200):
+        _, page = await call("POST", f"{CONTACTS}/search", {**query, "filterGroups": window, "after": str(after)})
+        found += [each["id"] for each in page["results"]]
+    assert found == ids[10_000:]
+
+
+async def test_search_is_quick(crm: Running, call: Call) -> None:
+    crm.world.seed("contacts", 100_000, None, 1)
+    query = {"filterGroups": [{"filters": [changed("GTE", 0)]}], "limit": 200,
+             "sorts": [{"propertyName": "lastmodifieddate", "direction": "ASCENDING"}]}  # fmt: skip
+    started = time.perf_counter()
+    for after in range(0, 10_000, 200):
+        await call("POST", f"{CONTACTS}/search", {**query, "after": str(after)})
+    assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("filters", "names"),
+    [
+        ([("email", "EQ", "ANA@x.com")], ["Ana"]),
+        ([("email", "IN", ["ana@x.com", "bob@x.com"])], ["Ana", "Bob"]),
+        ([("firstname", "IN", ["Ana"])], []),  # text is compared in lower case, and the list as given
+        ([("firstname", "IN", ["ana", "bob"])], ["Ana", "Bob"]),
+        ([("firstname", "NEQ", "ana")], ["Bob", "Çelik"]),
+        ([("city", "HAS_PROPERTY", None)], ["Ana"]),
+        ([("city", "NOT_HAS_PROPERTY", None)], ["Bob", "Çelik"]),
+        ([("email", "CONTAINS_TOKEN", "*@x.com")], ["Ana", "Bob"]),
+        ([("firstname", "NOT_CONTAINS_TOKEN", "an*")], ["Bob", "Çelik"]),
+        ([("lifecyclestage", "EQ", "lead"), ("city", "EQ", "austin")], ["Ana"]),
+        ([("hs_object_id", "BETWEEN", ("10002", "10003"))], ["Bob", "Çelik"]),
+        ([("createdate", "LT", "2999-01-01T00:00:00Z")], ["Ana", "Bob", "Çelik"]),
+    ],
+)
+async def test_operators(call: Call, filters: list[tuple[str, str, Any]], names: list[str]) -> None:
+    for row in ({"firstname": "Ana", "email": "ana@x.com", "city": "Austin", "lifecyclestage": "lead"},
+                {"firstname": "Bob", "email": "bob@x.com", "lifecyclestage": "customer"},
+                {"firstname": "Çelik", "email": "c@y.com", "lifecyclestage": "lead"}):  # fmt: skip
+        await call("POST", CONTACTS, {"properties": row})
+    wishes = []
+    for name, operator, value in filters:
+        wish: dict[str, Any] = {"propertyName": name, "operator": operator}
+        if isinstance(value, list):
+            wish["values"] = value
+        elif isinstance(value, tuple):
+            wish |= {"value": value[0], "highValue": value[1]}
+        elif value is not None:
+            wish["value"] = value
+        wishes.append(wish)
+    _, page = await call(
+        "POST", f"{CONTACTS}/search", {"filterGroups": [{"filters": wishes}], "properties": ["firstname"]}
+    )
+    assert [each["properties"]["firstname"] for each in page["results"]] == names
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"filterGroups": [{"filters": [changed("GTE", 0)]}] * 6},
+        {"filterGroups": [{"filters": [changed("GTE", 0)] * 7}]},
+        {"filterGroups": [{"filters": [changed("GTE", 0)] * 5}] * 4},
+        {"filterGroups": [{"filters": [changed("LIKE", 0)]}]},
+        {"filterGroups": [{"filters": [{"propertyName": "nope", "operator": "EQ", "value": "1"}]}]},
+        {"filterGroups": [{"filters": [changed("GTE", "yesterday")]}]},
+        {"limit": 201},
+        {"sorts": [{"propertyName": "email"}, {"propertyName": "city"}]},
+        {"query": "x" * 3000},
+    ],
+)
+async def test_searches_refused(call: Call, query: dict[str, Any]) -> None:
+    status, error = await call("POST", f"{CONTACTS}/search", query)
+    assert (status, error["category"]) == (400, "VALIDATION_ERROR")
+
+
+async def test_search_lags_and_forgets_the_archived(call: Call) -> None:
+    query = {"filterGroups": [{"filters": [{"propertyName": "email", "operator": "EQ", "value": "a@b.com"}]}]}
+
+    async def found() -> list[str]:
+        _, page = await call("POST", f"{CONTACTS}/search", {**query, "properties": ["city"]})
+        return [each["properties"]["city"] for each in page["results"]]
+
+    _, made = await call("POST", CONTACTS, {"properties": {"email": "a@b.com", "city": "Austin"}})
+    assert await found() == ["Austin"]
+    rule = {"kind": "index_lag", "seconds": 30, "times": 1}
+    await call("POST", "/control/faults", {"rules": [rule]})
+    await call("PATCH", f"{CONTACTS}/{made['id']}", {"properties": {"city": "Boston"}})
+    assert await found() == ["Austin"]
+    await call("POST", "/control/clock", {"advance": 31})
+    assert await found() == ["Boston"]
+    await call("POST", "/control/options", {"search_lag": 5})
+    await call("DELETE", f"{CONTACTS}/{made['id']}")
+    assert await found() == ["Boston"]
+    await call("POST", "/control/clock", {"advance": 6})
+    assert await found() == []
+    assert (await call("DELETE", f"{CONTACTS}/{made['id']}"))[0] == 204
+
+
+async def test_a_merge_may_leave_a_third_record(call: Call) -> None:
+    await call("POST", "/control/options", {"merge_creates_new": True})
+    ids = [(await call("POST", CONTACTS, {"properties": {"email": f"{each}@x.com"}}))[1]["id"] for each in "ab"]
+    _, kept = await call("POST", f"{CONTACTS}/merge", {"primaryObjectId": ids[0], "objectIdToMerge": ids[1]})
+    assert kept["id"] not in ids
+    for each in (*ids, kept["id"]):
+        assert (await call("GET", f"{CONTACTS}/{each}"))[1]["id"] == kept["id"]
+    assert len((await call("GET", CONTACTS))[1]["results"]) == 1
