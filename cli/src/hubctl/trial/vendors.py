@@ -160,3 +160,63 @@ def _plain(text: str) -> str:
     for mark, meaning in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#x27;", "'"), ("&amp;", "&")):
         text = text.replace(mark, meaning)
     return text
+
+
+async def point_webhooks(session: aiohttp.ClientSession, simulator: SimulatedVendor, hook: str, secret: str) -> None:
+    """Set up the vendor's notices of changes, as its administrator does, for the hub at that address."""
+    await _POINTERS[simulator.vendor.crm_type](session, simulator.url, hook, secret)
+
+
+async def _salesforce(session: aiohttp.ClientSession, url: str, hook: str, secret: str) -> None:
+    message = {"url": f"{hook}?token={secret}", "object": "Lead", "fields": _SALESFORCE_FIELDS}
+    await _sent(session, "POST", f"{url}/control/outbound", message)
+
+
+async def _hubspot(session: aiohttp.ClientSession, url: str, hook: str, secret: str) -> None:
+    app, key = f"{url}/webhooks/v3/54321", {"hapikey": "hub-developer-key"}
+    # One address for all portals, signed with the app's secret; the portal in each event tells whose it is.
+    target = {"targetUrl": hook.rpartition("/")[0], "throttling": {"maxConcurrentRequests": 10}}
+    await _sent(session, "PUT", f"{app}/settings", target, key)
+    for event in ("creation", "deletion", "merge"):
+        wish: dict[str, Any] = {"eventType": f"contact.{event}", "active": True}
+        await _sent(session, "POST", f"{app}/subscriptions", wish, key)
+    for name in ("firstname", "lastname", "email", "phone", "lifecyclestage", "hubspot_owner_id", "company", "city"):
+        wish = {"eventType": "contact.propertyChange", "propertyName": name, "active": True}
+        await _sent(session, "POST", f"{app}/subscriptions", wish, key)
+
+
+async def _pipedrive(session: aiohttp.ClientSession, url: str, hook: str, secret: str) -> None:
+    wish = {
+        "subscription_url": hook,
+        "event_action": "*",
+        "event_object": "person",
+        "name": "CRM hub",
+        "http_auth_user": "hub",
+        "http_auth_password": secret,
+        "version": "2.0",
+    }
+    headers = {"x-api-token": "pipedrive-api-token"}
+    async with session.post(f"{url}/api/v1/webhooks", json=wish, headers=headers) as answer:
+        answer.raise_for_status()
+
+
+async def _sent(
+    session: aiohttp.ClientSession, method: str, url: str, document: Any, query: Mapping[str, str] | None = None
+) -> None:
+    async with session.request(method, url, json=document, params=query) as answer:
+        if answer.status >= 400:
+            raise aiohttp.ClientError(f"{url}: {answer.status} {(await answer.text())[:300]}")
+
+
+_SALESFORCE_FIELDS = [
+    "FirstName",
+    "LastName",
+    "Email",
+    "Phone",
+    "Status",
+    "OwnerId",
+    "Company",
+    "City",
+    "SystemModstamp",
+]
+_POINTERS = {"salesforce": _salesforce, "hubspot": _hubspot, "pipedrive": _pipedrive}
