@@ -77,7 +77,9 @@ def test_a_custom_field_that_nobody_mapped_needs_its_exact_name() -> None:
     method, path, body = request([row])
     assert (method, path) == ("PATCH", "/composite/sobjects")
     assert body["records"][0]["id"] == LEAD_ID
-    assert maker().rows(0, item(LEAD_ID, score__c=1)) == []  # nothing that the org has
+    (nothing,) = maker().rows(0, item(LEAD_ID, score__c=1))
+    assert (nothing.fields, nothing.left_out) == ({}, ("score__c",))  # the org has no such field
+    assert maker().rows(0, item(LEAD_ID)) == []
 
 
 def test_without_an_external_id_field_a_lead_is_plainly_created() -> None:
@@ -89,7 +91,9 @@ def test_without_an_external_id_field_a_lead_is_plainly_created() -> None:
 def test_an_owner_is_found_by_email_or_left_out() -> None:
     owners = {"jo@x.com": OWNER_ID}
     assert maker(owners=owners).rows(0, item(LEAD_ID, OwnerId="Jo@X.com"))[0].fields["OwnerId"] == OWNER_ID
-    assert maker(owners=owners).rows(0, item(LEAD_ID, OwnerId="bo@x.com")) == []
+    (unknown,) = maker(owners=owners).rows(0, item(LEAD_ID, OwnerId="bo@x.com", Email="a@x.com"))
+    assert (unknown.fields.get("OwnerId"), unknown.left_out) == (None, ("OwnerId",))
+    assert result(item(LEAD_ID), [(unknown, Written(LEAD_ID, False))]).left_out == ("OwnerId",)
     assert maker().rows(0, item(LEAD_ID, OwnerId=OWNER_ID))[0].fields["OwnerId"] == OWNER_ID
 
 
@@ -145,6 +149,7 @@ def test_what_is_worth_another_try(failure: CrmFailure, left_out: set[str] | Non
     else:
         assert better is not None
         assert set(row.fields) - set(better.fields) == left_out
+        assert set(better.left_out) == left_out - {"MPP_Id__c"}  # which is no field of the lead's
 
 
 def test_a_duplicate_rule_concerns_new_leads() -> None:

@@ -15,7 +15,7 @@ _TYPES = {
     "percent": "number", "date": "date", "datetime": "datetime", "reference": "reference",
 }  # fmt: skip
 _UNREADABLE = frozenset({"address", "location", "base64", "complexvalue", "anytype"})  # compound, or not for records
-_SYSTEM = ("Id", "SystemModstamp", "IsDeleted", "MasterRecordId")
+_SYSTEM = ("Id", "SystemModstamp", "IsDeleted", "MasterRecordId", "CreatedById")
 _MOST_FIELDS = 480  # of one query
 
 
@@ -65,19 +65,24 @@ class LeadObject:
         """A field by its name in any case."""
         return self.fields.get(name.lower())
 
-    def writable(self, values: Mapping[str, Any], configured: frozenset[str], *, create: bool) -> dict[str, Any]:
-        """The values that the org takes, under its own names. ``configured``: fields (lower case) mapped by name.
+    def writable(
+        self, values: Mapping[str, Any], configured: frozenset[str], *, create: bool
+    ) -> tuple[dict[str, Any], list[str]]:
+        """The values that the org takes, under its own names; and the names that it has no place for.
 
-        A custom field that nobody mapped is only written where its name is exactly the same.
+        ``configured``: fields (lower case) mapped by name. A custom field that nobody mapped is only written where its
+        name is exactly the same.
         """
         taken: dict[str, Any] = {}
+        left_out: list[str] = []
         for name, value in values.items():
             known = self.get(name)
-            if known is None or (known.name != name and name.lower() not in configured):
-                continue
-            if known.createable if create else known.updateable:
+            same = known is not None and (known.name == name or name.lower() in configured)
+            if known is None or not same or not (known.createable if create else known.updateable):
+                left_out.append(name)
+            else:
                 taken[known.name] = False if value is None and known.type == "boolean" else value
-        return taken
+        return taken, left_out
 
 
 def read_description(document: Any, config: SalesforceConfig, mapping: SalesforceFieldMap) -> LeadObject:

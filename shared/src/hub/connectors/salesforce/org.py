@@ -12,7 +12,7 @@ from hub.connectors.salesforce.wire import is_record_id
 from hub.contracts.failures import CrmFailure, FailureKind
 from hub.contracts.pulling import Identity, Owner
 
-_KEPT_SECONDS = 3600.0
+_KEPT_SECONDS, _PATIENCE_SECONDS = 3600.0, 60.0
 _USERS = "SELECT Id, Name, Email, IsActive FROM User WHERE UserType = 'Standard'"
 _QUEUES = "SELECT Id, Name FROM Group WHERE Type = 'Queue'"
 _ORGANIZATION = "SELECT Id, Name FROM Organization LIMIT 1"
@@ -25,6 +25,7 @@ class Org:
         self._api, self._mapping = api, mapping
         self._lead: LeadObject | None = None
         self._lead_until = self._owners_until = self._user_until = 0.0
+        self._changed_asked = -_PATIENCE_SECONDS
         self._owners: list[Owner] = []
         self._user: Mapping[str, Any] = {}
 
@@ -39,6 +40,15 @@ class Org:
                 raise answers.unexpected("the object's description is not understood") from None
             self._lead_until = time.monotonic() + _KEPT_SECONDS
         return self._lead
+
+    async def changed(self) -> bool:
+        """Whether the lead object has other fields than were known: a call, but not twice in a minute."""
+        if time.monotonic() < self._changed_asked + _PATIENCE_SECONDS:
+            return False
+        self._changed_asked = time.monotonic()
+        before = self._lead
+        self.forget()
+        return await self.lead() != before
 
     def forget(self) -> None:
         """What is known of the lead object is wrong: somebody changed it."""

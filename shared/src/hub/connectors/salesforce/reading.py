@@ -101,10 +101,17 @@ class Reader:
         deleted, master = fields.pop("IsDeleted", False) is True, fields.pop("MasterRecordId", None)
         if deleted:
             return RemoteRecord(str(record_id), {}, modified_at, True, master or None)
-        owner = fields.get(OWNER)
-        if user_id and owner and owner[:15] == user_id[:15] and not self._mapping.knows_owner(owner):
-            del fields[OWNER]  # the hub's own user: what nobody was given to
+        if user_id and self._is_default_owner(fields, user_id):
+            del fields[OWNER]
         return RemoteRecord(str(record_id), fields, modified_at)
+
+    def _is_default_owner(self, fields: Mapping[str, Any], user_id: str) -> bool:
+        """Whether the lead is the hub's own user's only because the hub made it, for an agent whom nobody mapped."""
+        owner, creator = fields.get(OWNER), fields.get("CreatedById")
+        if not owner or not creator or self._mapping.knows_owner(owner):
+            return False
+        ours = bool(fields.get(self._config.external_id_field or ""))
+        return ours and owner[:15] == user_id[:15] and creator[:15] == user_id[:15]
 
     async def _count(self) -> int:
         query = soql.encoded(f"SELECT COUNT() FROM {self._config.objects.lead}")  # noqa: S608 - a name of the configuration

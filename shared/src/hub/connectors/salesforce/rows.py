@@ -35,6 +35,7 @@ class Row:
     operation: Operation
     fields: Mapping[str, Any]
     reference: str | None = None  # which of the fields is the external id
+    left_out: tuple[str, ...] = ()  # fields of the item that the org has no place for
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,30 +84,31 @@ class RowMaker:
         ours = {reference: item.reference} if reference else {}
         record_id = item.external_id or found
         if record_id:
-            values = self._taken(item.record if found else item.fields, create=False)
-            if not values:
-                return None
-            fields = {**values, **ours, "Id": record_id}
-            return Row(index, "lead", table, "update", fields, reference)
-        values = {**self._defaults(), **self._taken(item.record, create=True)}
-        return Row(index, "lead", table, "upsert" if reference else "create", {**values, **ours}, reference)
+            values, left_out = self._taken(item.record if found else item.fields, create=False)
+            fields = {**values, **ours, "Id": record_id} if values else {}
+            return Row(index, "lead", table, "update", fields, reference, left_out) if values or left_out else None
+        values, left_out = self._taken(item.record, create=True)
+        fields = {**self._defaults(), **values, **ours}
+        return Row(index, "lead", table, "upsert" if reference else "create", fields, reference, left_out)
 
     def _defaults(self) -> dict[str, Any]:
         """What Salesforce requires and the hub may not know."""
-        needed = {name: value for name, value in self._config.required_defaults.items() if self._lead.get(name)}
-        return {name: value for name, value in needed.items() if (known := self._lead.get(name)) and known.required}
+        defaults = self._config.required_defaults.items()
+        return {name: value for name, value in defaults if (known := self._lead.get(name)) and known.required}
 
-    def _taken(self, values: Mapping[str, Any], *, create: bool) -> dict[str, Any]:
-        taken = self._lead.writable(values, self._configured, create=create)
-        return self._with_owner(taken)
+    def _taken(self, values: Mapping[str, Any], *, create: bool) -> tuple[dict[str, Any], tuple[str, ...]]:
+        taken, left_out = self._lead.writable(values, self._configured, create=create)
+        fields = self._with_owner(taken)
+        return fields, (*left_out, *(name for name in taken if name not in fields))
 
     def _with_owner(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """With the id of a user who was named by e-mail address; without an owner whom Salesforce does not know."""
         owner = fields.get(OWNER)
-        if isinstance(owner, str) and "@" in owner:
-            known = self._owners.get(owner.casefold())
-            fields = {name: value for name, value in fields.items() if name != OWNER}
-            return fields | ({OWNER: known} if known else {})
-        return fields
+        if not isinstance(owner, str) or "@" not in owner:
+            return fields
+        known = self._owners.get(owner.casefold())
+        others = {name: value for name, value in fields.items() if name != OWNER}
+        return others | {OWNER: known} if known else others
 
     def _companion_rows(self, index: int, item: PushItem) -> list[Row]:
         rows, reference = [], self._config.external_id_field
@@ -179,7 +181,8 @@ def repaired(row: Row, failure: CrmFailure) -> Row | None:
 
 
 def _without(row: Row, name: str) -> Row:
-    return replace(row, fields={key: value for key, value in row.fields.items() if key != name})
+    fields = {key: value for key, value in row.fields.items() if key != name}
+    return replace(row, fields=fields, left_out=row.left_out if name == row.reference else (*row.left_out, name))
 
 
 def is_duplicate(row: Row, failure: CrmFailure) -> bool:
@@ -190,13 +193,14 @@ def is_duplicate(row: Row, failure: CrmFailure) -> bool:
 def result(item: PushItem, rows: Sequence[tuple[Row, Outcome]]) -> PushResult:
     """One item's result from its rows: the lead's own failure counts first, then its companions'."""
     record_id, action = item.external_id, _UPDATE  # nothing to write is done
+    left_out: tuple[str, ...] = ()
     for row, outcome in rows:
         if isinstance(outcome, CrmFailure):
             return _refused(row, outcome, record_id)
         if row.part == "lead":
-            record_id = outcome.record_id
+            record_id, left_out = outcome.record_id, row.left_out
             action = _UPDATE if item.external_id else _CREATE if outcome.created else _LINK
-    return PushResult(True, record_id, action)
+    return PushResult(True, record_id, action, left_out=left_out)
 
 
 def _refused(row: Row, failure: CrmFailure, record_id: str | None) -> PushResult:

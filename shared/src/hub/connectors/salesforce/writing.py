@@ -15,6 +15,7 @@ from hub.connectors.salesforce.rows import (
     Outcome,
     Row,
     RowMaker,
+    Written,
     is_duplicate,
     key_of,
     needs_owners,
@@ -27,7 +28,8 @@ from hub.contracts.failures import CrmFailure, FailureKind
 from hub.contracts.pushing import PushItem, PushResult
 
 _ROUNDS = 3  # tries of a row whose trouble is known to pass or can be avoided
-_STALE = frozenset({"INVALID_FIELD", "NOT_FOUND", "INVALID_TYPE"})  # somebody changed the org's fields
+_NO_FIELD = frozenset({"INVALID_FIELD", "INVALID_TYPE", "INVALID_FIELD_FOR_INSERT_UPDATE"})
+_STALE = _NO_FIELD | {"NOT_FOUND"}  # somebody changed the org's fields
 _LOCK_SECONDS = 0.3
 
 
@@ -40,17 +42,30 @@ class Writer:
 
     async def push(self, items: Sequence[PushItem]) -> list[PushResult]:
         """See CrmClient."""
+        results, stale = await self._pushed(items)
+        if stale and await self._org_changed():
+            again, _ = await self._pushed([items[place] for place in stale])
+            for place, better in zip(stale, again, strict=True):
+                results[place] = better
+        return results
+
+    async def _pushed(self, items: Sequence[PushItem]) -> tuple[list[PushResult], list[int]]:
+        """Results, and the places of those that were refused for a field that is not there."""
         try:
             done = await self._write(items)
-            if any(_is_stale(outcome) for _, outcome in done.values()):
-                self._org.forget()
-                done = await self._write(items)
         except CrmFailure as failure:  # of what is asked before anything is written
-            return [_refused(item, failure) for item in items]
+            return [_refused(item, failure) for item in items], []
         by_item: list[list[tuple[Row, Outcome]]] = [[] for _ in items]
         for row, outcome in done.values():
             by_item[row.item].append((row, outcome))
-        return [result(item, rows) for item, rows in zip(items, by_item, strict=True)]
+        results = [result(item, rows) for item, rows in zip(items, by_item, strict=True)]
+        return results, sorted({row.item for row, outcome in done.values() if _is_stale(row, outcome)})
+
+    async def _org_changed(self) -> bool:
+        try:
+            return await self._org.changed()
+        except CrmFailure:
+            return False  # what was said of the records stands
 
     async def delete(self, items: Sequence[PushItem]) -> list[PushResult]:
         """See CrmClient."""
@@ -75,12 +90,16 @@ class Writer:
         owners = await self._owner_ids() if needs_owners(items) else {}
         maker = RowMaker(self._config, self._mapping, lead, owners, datetime.now(UTC).date())
         found = await self._found_by_email(items, lead)
-        rows = [row for index, item in enumerate(items) for row in maker.rows(index, item, found.get(_email(item)))]
+        made = [row for index, item in enumerate(items) for row in maker.rows(index, item, found.get(_email(item)))]
+        rows = [row for row in made if row.fields]
         if len(items) >= self._config.bulk_threshold:
             done = await self._in_bulk(rows)
         else:
             done = await self._collections.write(rows)
-        return await self._second_tries(done, items, maker, lead)
+        done = await self._second_tries(done, items, maker, lead)
+        # Where nothing is left to write, nothing is sent, and it is told what was left out.
+        idle = [row for row in made if not row.fields]
+        return done | {key_of(row): (row, Written(items[row.item].external_id or "", False)) for row in idle}
 
     async def _owner_ids(self) -> dict[str, str]:
         owners = await self._org.owners()
@@ -133,7 +152,7 @@ class Writer:
         for row in duplicates:
             record_id = found.get(_email(items[row.item]))
             same = maker.lead_row(row.item, items[row.item], record_id) if record_id else None
-            again += [same] if same else []
+            again += [same] if same and same.fields else []
         return again
 
     async def _same_people(self, items: Sequence[PushItem], lead: LeadObject) -> Mapping[str, str]:
@@ -147,9 +166,11 @@ def _email(item: PushItem) -> str:
     return (item.email or "").casefold()
 
 
-def _is_stale(outcome: Outcome) -> bool:
-    """The whole call was refused for a field or object that is not there (any more)."""
-    return isinstance(outcome, CrmFailure) and outcome.error.status is not None and outcome.error.code in _STALE
+def _is_stale(row: Row, outcome: Outcome) -> bool:
+    """Refused for a field or object that is not there (any more). One record alone may be NOT_FOUND for itself."""
+    if not isinstance(outcome, CrmFailure) or row.part != "lead":
+        return False
+    return outcome.error.code in (_STALE if outcome.error.status is not None else _NO_FIELD)
 
 
 def _is_locked(outcome: Outcome) -> bool:
