@@ -272,3 +272,29 @@ async def test_a_merge_may_leave_a_third_record(call: Call) -> None:
     for each in (*ids, kept["id"]):
         assert (await call("GET", f"{CONTACTS}/{each}"))[1]["id"] == kept["id"]
     assert len((await call("GET", CONTACTS))[1]["results"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", CONTACTS, {"properties": {}, "associations": 5}),
+        ("POST", CONTACTS, {"properties": {}, "associations": [{"to": "x", "types": "y"}]}),
+        ("POST", CONTACTS, {"properties": {"city": ["Austin"]}}),
+        ("POST", CONTACTS, []),
+        ("POST", f"{CONTACTS}/batch/upsert", {"inputs": [{"idProperty": ["email"], "id": {}, "properties": 5}]}),
+        ("POST", f"{CONTACTS}/batch/create", {"inputs": "all"}),
+        ("POST", f"{CONTACTS}/batch/update", {}),
+        ("POST", f"{CONTACTS}/merge", {"primaryObjectId": []}),
+        ("POST", f"{CONTACTS}/search", {"filterGroups": [{"filters": [{"propertyName": ["a"], "operator": {}}]}]}),
+        ("POST", f"{CONTACTS}/search", {"limit": "many"}),
+        ("PATCH", "/crm/v3/properties/contacts/city", {"groupName": ["a"], "options": 5}),
+        ("POST", "/crm/v3/properties/contacts", {"name": 5}),
+        ("POST", "/crm/v4/associations/contacts/deals/batch/create", {"inputs": [{"from": 1, "to": None}]}),
+        ("PUT", "/webhooks/v3/54321/settings", {"targetUrl": ["x"], "throttling": [1]}),
+    ],
+)
+async def test_nonsense_is_refused_in_words(call: Call, method: str, path: str, body: Any) -> None:
+    status, error = await call(method, path, body)
+    assert status in (400, 404)
+    assert error["status"] == "error"
+    assert error["message"]

@@ -30,10 +30,14 @@ class Associations:
     def types(self, start: Kind, end: Kind, wish: Any) -> set[int]:
         """The type ids that a request names; none named: the default. Raises HubSpotRefused."""
         known = self.known(start.name, end.name)
-        named: set[int] = {each.get("associationTypeId", 0) for each in wish or [] if isinstance(each, dict)}
-        if not known or not named <= {*known}:
-            pair = f"{start.singular.upper()}_TO_{end.singular.upper()}"
-            raise validation(f"invalid association type {sorted(map(str, named))} for {pair}")
+        rows = [] if wish is None else wish
+        if not isinstance(rows, list) or not all(
+            isinstance(each, dict) and each.get("associationTypeId") in known for each in rows
+        ):
+            raise validation(f"invalid association types {wish} for {start.singular.upper()}_TO_{end.singular.upper()}")
+        if not known:
+            raise validation(f"{start.name} cannot be associated with {end.name}")
+        named = {int(each["associationTypeId"]) for each in rows}
         return named or {known[0]}
 
     def link(self, start: Node, end: Node, types: set[int]) -> bool:

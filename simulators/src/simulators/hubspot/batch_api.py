@@ -182,7 +182,7 @@ class BatchApi:
             row.problem = refused
 
     def _find_or_make(self, objects: Objects, row: Row) -> None:
-        name, key = row.wish.get("idProperty"), str(row.wish.get("id", ""))
+        name, key = str(row.wish.get("idProperty") or ""), str(row.wish.get("id", ""))
         self._find(objects, row, name)
         if row.problem is None or row.problem.status != 404 or name not in objects.schema.unique or not key:
             return
@@ -191,7 +191,7 @@ class BatchApi:
 
     def _made_before(self, objects: Objects, row: Row) -> Record | None:
         """What an earlier row of the same upsert made of the same key."""
-        name = row.wish.get("idProperty")
+        name = str(row.wish.get("idProperty") or "")
         return objects.table.by_value(name, normal_key(name, str(row.wish.get("id", "")))) if name else None
 
     def _refuse_twins(self, objects: Objects, rows: Iterable[Row]) -> None:

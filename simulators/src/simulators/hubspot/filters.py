@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -71,9 +72,10 @@ def comparable(found: Property | None, text: str) -> Any:
         return text.lower() if found is None or found.type != "enumeration" else text
     if found.type == "number":
         try:
-            return float(text)
+            number = float(text)
         except ValueError:
             return None
+        return number if math.isfinite(number) else None
     return moment(text)
 
 

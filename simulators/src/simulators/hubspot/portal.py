@@ -163,7 +163,8 @@ class Portal:
         primary, gone = winner.id, [loser]
         blanks = {name: value for name, value in loser.properties.items() if name not in winner.properties}
         moved = {name: value for name, value in blanks.items() if not name.startswith("hs_merged")}
-        old = [*winner.properties.get("hs_merged_object_ids", "").split(";"), str(loser.id)]
+        gone_too = [str(primary)] if self.options.merge_creates_new else []
+        old = [*winner.properties.get("hs_merged_object_ids", "").split(";"), *gone_too, str(loser.id)]
         extra = {"hs_merged_object_ids": ";".join(filter(None, old))}
         emails = [winner.properties.get("hs_additional_emails"), loser.properties.get("email")]
         if "email" not in moved and emails[1]:

@@ -107,8 +107,11 @@ class Schema:
 
     def _set(self, found: Property, wish: Mapping[str, Any], now: int) -> None:
         for key, attribute in _CHANGEABLE.items():
-            if key in wish and wish[key] is not None:
-                setattr(found, attribute, wish[key])
+            if wish.get(key) is None:
+                continue
+            if type(wish[key]) is not type(getattr(found, attribute)):
+                raise invalid_json(f"Cannot deserialize the value of {key}")
+            setattr(found, attribute, wish[key])
         if found.group not in self.groups:
             raise validation(f"Property group {found.group} does not exist for object type {self.kind.type_id}")
         if not all(isinstance(each, dict) and isinstance(each.get("value"), str) for each in found.options):

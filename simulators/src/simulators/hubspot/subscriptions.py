@@ -68,7 +68,7 @@ class App:
         """Set where deliveries go. Raises HubSpotRefused."""
         target = wish.get("targetUrl") if isinstance(wish, Mapping) else None
         throttling = wish.get("throttling") if isinstance(wish, Mapping) else None
-        concurrent = (throttling or {}).get("maxConcurrentRequests", self.concurrent)
+        concurrent = throttling.get("maxConcurrentRequests") if isinstance(throttling, dict) else self.concurrent
         if not isinstance(target, str) or not _acceptable(target):
             raise validation("targetUrl must be a valid https URL")
         if not isinstance(concurrent, int) or concurrent < 5:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulators.hubspot.catalogue import Kind
-from simulators.hubspot.errors import validation
+from simulators.hubspot.errors import invalid_json, validation
 from simulators.hubspot.portal import Objects, Portal
 from simulators.hubspot.records import Record
 from simulators.hubspot.times import iso
@@ -88,9 +88,10 @@ def _linked(portal: Portal, kind: Kind, number: int, wanted: Sequence[str]) -> d
 def links_of(portal: Portal, start: Kind, wish: Any) -> list[tuple[Kind, int, set[int]]]:
     """The ``associations`` of a create: type, id and association types of each. Raises HubSpotRefused."""
     links = []
-    for each in wish or []:
-        types = each.get("types") if isinstance(each, dict) else None
-        target = str((each.get("to") or {}).get("id", "")) if isinstance(each, dict) else ""
+    for each in _dicts(wish, "associations"):
+        types = _dicts(each.get("types"), "types")
+        to = each.get("to")
+        target = str(to.get("id", "")) if isinstance(to, dict) else ""
         end = _end(portal, start, types)
         record = portal.of(end.name).table.by_id(target)
         if record is None or record.archived_at is not None:
@@ -99,9 +100,15 @@ def links_of(portal: Portal, start: Kind, wish: Any) -> list[tuple[Kind, int, se
     return links
 
 
-def _end(portal: Portal, start: Kind, types: Any) -> Kind:
+def _dicts(found: Any, name: str) -> list[dict[str, Any]]:
+    if not isinstance(found or [], list) or not all(isinstance(each, dict) for each in found or []):
+        raise invalid_json(f"Cannot deserialize value of type `java.util.ArrayList` for {name}")
+    return found or []
+
+
+def _end(portal: Portal, start: Kind, types: list[dict[str, Any]]) -> Kind:
     """The other end's type, which only the association type tells."""
-    for each in types or []:
+    for each in types:
         for name, objects in portal.objects.items():
             if each.get("associationTypeId") in portal.associations.known(start.name, name):
                 return objects.kind
