@@ -171,7 +171,6 @@ def test_deletions_and_merges() -> None:
         event("company.propertyChange", propertyName="name"),
         event("contact.associationChange"),
         event("object.propertyChange", objectTypeId="0-3", propertyName="amount"),
-        event(propertyName="hs_analytics_num_page_views"),
         event(propertyName="lastmodifieddate"),
         event(propertyName="phone", changeSource="INTEGRATION", sourceId="54321"),
         event("conversation.creation"),
@@ -184,8 +183,7 @@ def test_what_is_not_ours_is_passed_over(ignored: dict[str, Any]) -> None:
 def test_what_is_ours_is_not() -> None:
     assert len(parse(event("object.propertyChange", objectTypeId="0-1", propertyName="phone"))) == 1
     assert len(parse(event(propertyName="hs_lead_status"))) == 1
-    assert len(parse(event(propertyName="hs_language"))) == 0
-    assert len(parse(event(propertyName="hs_language"), field_mappings={"mpp_fields": {"x": "HS_language"}})) == 1
+    assert len(parse(event(propertyName="hs_language"))) == 1  # nobody subscribes to what does not matter
     assert len(parse(event(changeSource="INTEGRATION", sourceId="another-app", propertyName="phone"))) == 1
     assert len(PARSER.parse(trust(), request(orjson.dumps(event("contact.restore"))))) == 1
 

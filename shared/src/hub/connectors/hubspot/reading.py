@@ -4,6 +4,7 @@ The search gives at most 10,000 results a query, in order of one property, and l
 continues by offset (records that change meanwhile would shift others past it): each begins at the last moment seen.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -20,6 +21,7 @@ from hub.connectors.hubspot.mapping import HubSpotFieldMap
 from hub.connectors.hubspot.portal import Portal
 from hub.connectors.hubspot.schema import Schema
 from hub.contracts.connector import PullRequest
+from hub.contracts.failures import CrmFailure
 from hub.contracts.pulling import Page, PullMode, RemoteRecord
 
 
@@ -52,7 +54,25 @@ class Reader:
         records = await self._records(found)
         told = {record.record_id for record in records}
         missing = [each for each in dict.fromkeys(record_ids) if each not in told]
-        return [*records, *(RemoteRecord(each, deleted=True) for each in missing)]
+        # The id of one that was merged leads to the record it lives on in, which need not name it.
+        strays = any(record.record_id not in record_ids for record in records if not record.deleted)
+        survivors = (
+            await asyncio.gather(*(self._survivor(each) for each in missing)) if strays else [None] * len(missing)
+        )
+        gone = zip(missing, survivors, strict=True)
+        return [*records, *(RemoteRecord(each, deleted=True, merged_into=into) for each, into in gone)]
+
+    async def _survivor(self, record_id: str) -> str | None:
+        if not wire.is_record_id(record_id):
+            return None
+        try:
+            record = await self._calls.json("GET", self._config.objects(wire.CONTACTS, f"/{record_id}"))
+        except CrmFailure as failure:
+            if failure.error.status == 404:
+                return None
+            raise
+        found = str(record.get("id")) if isinstance(record, dict) else ""
+        return found if wire.is_record_id(found) and found != record_id else None
 
     async def _beginning(self) -> Listing:
         """The newest moment of all contacts is where changes begin later; the search tells their number as well."""

@@ -31,6 +31,7 @@ _ESCAPES = {
 }  # fmt: skip
 _ESCAPE = re.compile("|".join(_ESCAPES), re.IGNORECASE)  # decoded before hashing; other escapes stay
 _CHANGED = frozenset({"creation", "propertyChange", "restore"})
+_CLOCKWORK = (wire.MODIFIED, wire.CREATED, "hs_lastmodifieddate")  # changes with every other change
 _DELETED = frozenset({"deletion", "privacyDeletion"})
 
 
@@ -67,10 +68,9 @@ class HubSpotWebhook:
         events = [document] if isinstance(document, dict) else document
         if not isinstance(events, list) or len(events) > MOST_EVENTS:
             raise Invalid(f"must be an array of at most {MOST_EVENTS} events", field="")
-        mapped = _mapped_properties(trust.config)
         records: list[WebhookRecord] = []
         for at, event in enumerate(events):
-            records.extend(_records(event, f"[{at}]", mapped))
+            records.extend(_records(event, f"[{at}]"))
         return _joined(records)
 
 
@@ -97,7 +97,7 @@ def _single(headers: Headers, name: str) -> str:
     return values[0]
 
 
-def _records(event: Any, place: str, mapped: frozenset[str]) -> Iterable[WebhookRecord]:
+def _records(event: Any, place: str) -> Iterable[WebhookRecord]:
     """What one event tells; nothing when it is about something else than contacts, or about nothing of ours."""
     if not isinstance(event, dict):
         raise Invalid("must be an object", field=place)
@@ -113,7 +113,7 @@ def _records(event: Any, place: str, mapped: frozenset[str]) -> Iterable[Webhook
     if what == "merge":
         yield from _merged(event, place, tenant, moment, key)
         return
-    if what == "propertyChange" and _irrelevant(event.get("propertyName"), mapped):
+    if what == "propertyChange" and event.get("propertyName") in _CLOCKWORK:
         return
     name = "lead.deleted" if what in _DELETED else "lead.changed"
     yield WebhookRecord(name, _identifier(event, "objectId", place), {}, key, moment, tenant)
@@ -140,20 +140,6 @@ def _own_echo(event: Mapping[str, Any]) -> bool:
     """Our own write coming back: the hub knows it already, and reading it again would double the calls of a push."""
     app, source = event.get("appId"), event.get("sourceId")
     return event.get("changeSource") == "INTEGRATION" and app is not None and str(source) == str(app)
-
-
-def _irrelevant(name: Any, mapped: frozenset[str]) -> bool:
-    """HubSpot's own working properties change all the time."""
-    if not isinstance(name, str) or name in mapped:
-        return False
-    return name.startswith(wire.SYSTEM_PREFIX) or name in (wire.MODIFIED, wire.CREATED)
-
-
-def _mapped_properties(config: Mapping[str, Any]) -> frozenset[str]:
-    mappings = config.get("field_mappings")
-    named = mappings.get("mpp_fields") if isinstance(mappings, Mapping) else None
-    values = named.values() if isinstance(named, Mapping) else ()
-    return frozenset({wire.LEAD_STATUS, *(str(each).lower() for each in values)})
 
 
 def _replay_key(event: Mapping[str, Any], kind: str, tenant: str) -> bytes:

@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 import pytest
 
-from hub.contracts.connector import ClientSettings, CrmClient
+from hub.contracts.connector import ClientSettings, CrmClient, PullRequest
 from hub.contracts.grants import FixedToken, OAuthApp, Tokens
 from hub.contracts.metering import Meter, Reading, Unmetered
-from hub.contracts.pulling import RemoteRecord
+from hub.contracts.pulling import PullMode, RemoteRecord
 from hub.contracts.pushing import PushItem
 from hub.registry import CONNECTORS
 from simulators.hubspot.app import running
@@ -129,11 +130,7 @@ Everything = Callable[..., Any]
 
 @pytest.fixture
 def everything() -> Everything:
-    """``await everything(client, mode, cursor)`` pulls to the end, each cursor through JSON: records and the last cursor."""
-    import orjson
-
-    from hub.contracts.connector import PullRequest
-    from hub.contracts.pulling import PullMode
+    """``await everything(client, mode, cursor)`` pulls to the end: records and the last cursor, through JSON."""
 
     async def pull(
         client: CrmClient, mode: PullMode = PullMode.FULL, cursor: Any = None

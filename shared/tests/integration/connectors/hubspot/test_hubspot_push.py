@@ -1,6 +1,7 @@
 """Contacts pushed to a HubSpot: in batches, by reference, each with its own outcome, repeated without doubles."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from hub.contracts.connector import CrmClient
 from hub.contracts.failures import FailureKind
 from hub.contracts.pushing import PushItem, PushResult
 
-Open = Item = HubSpot = Any  # fixtures of conftest.py
+Open = Callable[..., CrmClient]
+Item = Callable[..., PushItem]
+HubSpot = Any  # conftest.py has it
 
 
 def lead(number: int, **more: Any) -> dict[str, Any]:
