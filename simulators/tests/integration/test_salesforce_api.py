@@ -205,6 +205,9 @@ async def test_composite_halts(call: Call) -> None:
     assert (await call("POST", "composite", {"compositeRequest": asked * 9}))[0] == 400
     _, body = await call("POST", "composite/batch", {"batchRequests": [{"method": "GET", "url": "v60.0/limits"}]})
     assert (body["hasErrors"], body["results"][0]["statusCode"]) == (False, 200)
+    halting = [{"method": "GET", "url": "v60.0/nowhere"}, {"method": "GET", "url": "v60.0/limits"}]
+    _, body = await call("POST", "composite/batch", {"haltOnError": True, "batchRequests": halting})
+    assert (body["hasErrors"], [each["statusCode"] for each in body["results"]]) == (True, [404, 412])
 
 
 async def test_cursors_age_and_follow(call: Call) -> None:

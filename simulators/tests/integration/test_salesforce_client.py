@@ -3,13 +3,20 @@
 import asyncio
 import csv
 import io
+import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from requests.adapters import HTTPAdapter
 from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import (
@@ -54,6 +61,35 @@ async def sf(crm: Running) -> Any:
 def seed(crm: Running, count: int, kind: str = "Lead") -> None:
     """Leads that were there before."""
     crm.world.seed(kind, count, None, 1)
+
+
+def self_signed(folder: Path) -> Path:
+    """A certificate for this machine and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "simulated Salesforce")])
+    now = datetime.now(UTC)
+    here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=1))
+    certificate = made.add_extension(here, critical=False).sign(key, hashes.SHA256())
+    path = folder / "tls.pem"
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(certificate.public_bytes(Encoding.PEM) + secret)
+    return path
+
+
+async def test_over_tls_the_client_needs_no_adapter(tmp_path: Path) -> None:
+    certificate = await asyncio.to_thread(self_signed, tmp_path)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
+    async with running(tls=tls) as crm:
+        http = requests.Session()
+        http.trust_env = False
+        http.verify = str(certificate)
+        token = crm.world.grants.grant("hub-client", "api").access_token
+        sf: Any = Salesforce(instance_url=crm.url, session_id=token, session=http)
+        made = await asyncio.to_thread(sf.Lead.create, {"LastName": "Li", "Company": "Acme"})
+        assert made["success"]
 
 
 async def test_a_record_s_life(sf: Any) -> None:

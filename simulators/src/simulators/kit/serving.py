@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -27,9 +28,12 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    world: World, routes: list[web.RouteDef], middlewares: list[Any], *, host: str = "127.0.0.1", port: int = 0
-) -> AsyncIterator[Running]:
+    world: World, routes: list[web.RouteDef], middlewares: list[Any], *, host: str = "127.0.0.1", port: int = 0,
+    tls: ssl.SSLContext | None = None,
+) -> AsyncIterator[Running]:  # fmt: skip
     """Serve the vendor's routes and the control API until the block ends. Port 0 takes a free one.
+
+    ``tls`` makes it https.
 
     The vendor's middlewares run inside the ledger's and the faults'.
     """
@@ -41,9 +45,9 @@ async def running(
     )
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port, backlog=512).start()
+        await web.TCPSite(runner, host, port, backlog=512, ssl_context=tls).start()
         await world.deliveries.start()
-        yield Running(world, f"http://{host}:{runner.addresses[0][1]}")
+        yield Running(world, f"{'https' if tls else 'http'}://{host}:{runner.addresses[0][1]}")
     finally:
         await world.deliveries.stop()
         await runner.cleanup()

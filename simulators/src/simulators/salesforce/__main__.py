@@ -1,6 +1,7 @@
 """``python -m simulators.salesforce --port 9101``."""
 
 import argparse
+import ssl
 
 import uvloop
 
@@ -15,8 +16,12 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="begin with N leads")
     parser.add_argument("--rotate", action="store_true", help="each refresh gives a new refresh token")
     parser.add_argument("--webhook-scale", type=float, default=1.0, help="pauses before retries, times that")
+    parser.add_argument("--tls-cert", help="PEM file with certificate and key: serve https")
     chosen = parser.parse_args()
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if chosen.tls_cert else None
+    if tls:
+        tls.load_cert_chain(chosen.tls_cert)
     uvloop.run(serve("Salesforce", running(
         host=chosen.host, port=chosen.port, public_url=chosen.public_url, count=chosen.seed, rotate=chosen.rotate,
-        webhook_scale=chosen.webhook_scale,
+        webhook_scale=chosen.webhook_scale, tls=tls,
     )))  # fmt: skip

@@ -1,5 +1,6 @@
 """The org as an HTTP server; also what tests start inside their own process."""
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,12 +16,12 @@ from simulators.salesforce.steering import Steering
 @asynccontextmanager
 async def running(
     *, host: str = "127.0.0.1", port: int = 0, public_url: str | None = None, count: int = 0, rotate: bool = False,
-    webhook_scale: float = 1.0,
+    webhook_scale: float = 1.0, tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Running]:  # fmt: skip
     """Serve until the block ends. Port 0 takes a free one.
 
     ``public_url``: where clients reach it, if not there; ``count``: leads to begin with; ``rotate``: refresh tokens
-    are used once; ``webhook_scale``: the pauses before retries, times that.
+    are used once; ``webhook_scale``: the pauses before retries, times that; ``tls``: for clients that insist on it.
     """
     org = Org()
     org.grants.rotate = rotate
@@ -29,7 +30,7 @@ async def running(
     if count:
         world.seed("Lead", count, None, 1)
     routes = [*oauth_routes(org), *salesforce_routes(world), *api_routes(org)]
-    async with serving.running(world, routes, [], host=host, port=port) as crm:
+    async with serving.running(world, routes, [], host=host, port=port, tls=tls) as crm:
         org.reachable(public_url or crm.url)
         try:
             yield crm

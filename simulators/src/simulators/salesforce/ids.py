@@ -1,5 +1,6 @@
 """Record ids: 15 case-sensitive characters, told as 18 with a checksum of the capitals."""
 
+from functools import lru_cache
 from string import ascii_lowercase, ascii_uppercase, digits
 
 _ALPHABET = digits + ascii_uppercase + ascii_lowercase
@@ -36,6 +37,7 @@ def _checksum(short: str) -> str:
     )
 
 
+@lru_cache(maxsize=65_536)
 def _recased(text: str) -> str | None:
     checks = text[15:].upper()
     if any(check not in _CHECK for check in checks):

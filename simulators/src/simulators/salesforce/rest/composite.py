@@ -20,6 +20,7 @@ _HEAVY = re.compile(r"/(query|queryAll|composite/sobjects)\b")
 _REFERENCE = re.compile(r"@\{([^}]+)\}")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _HALTED = "The transaction was rolled back since another operation in the same transaction failed."
+_STOPPED = {"errorCode": "BATCH_PROCESSING_HALTED", "message": "Batch processing halted per request"}
 _DEPENDS = "Invalid reference specified. No value for {} found in {}"
 
 
@@ -58,6 +59,9 @@ def batch(org: Org, call: Call, run: Run) -> Reply:
         raise Refused("LIMIT_EXCEEDED", f"batchRequests must be a list of 1 to {_MOST} subrequests")
     results: list[dict[str, Any]] = []
     for wish in wishes:
+        if body.get("haltOnError") and any(each["statusCode"] >= 400 for each in results):
+            results.append({"statusCode": 412, "result": [_STOPPED]})
+            continue
         url = "/services/data/" + str(wish.get("url", "")).removeprefix("/services/data/")
         reply = _performed(org, call, {**wish, "url": url, "body": wish.get("richInput")}, run)
         results.append({"statusCode": reply.status, "result": reply.body})
