@@ -15,7 +15,7 @@ from aiohttp import web
 from gateway.adapters.attempts import Attempts
 from gateway.adapters.connections import ConnectionCache
 from gateway.adapters.crm_views import CrmViews
-from gateway.adapters.crms import Crms
+from gateway.adapters.crms import LIVING, Crms
 from gateway.adapters.database import Database
 from gateway.adapters.failures import Failures
 from gateway.adapters.imports import Imports
@@ -47,7 +47,7 @@ from hub.bus.publisher import PublishLimits
 from hub.contracts.connector import Connector
 from hub.contracts.errors import Unavailable
 from hub.egress import EgressPolicy
-from hub.grants import OAuthServers
+from hub.grants import OAuthParts, OAuthServers
 from hub.registry import CONNECTORS
 from hub.runtime import FRONT, Service
 from hub.store.pool import open_pool
@@ -138,6 +138,7 @@ def _assemble(
 ) -> Gateway:
     status = Status(database, HTTP.availability)
     egress = EgressPolicy.read(settings.egress_allow)
+    oauth_servers = OAuthServers(egress, timeout=settings.crm_test_seconds)
     return Gateway(
         settings=settings,
         bus=bus,
@@ -159,7 +160,8 @@ def _assemble(
         crm_views=CrmViews(database),
         attempts=Attempts(database, vault),
         trials=Trials(settings.egress_allow, settings.crm_test_seconds),
-        oauth_servers=OAuthServers(egress, timeout=settings.crm_test_seconds),
+        oauth_servers=oauth_servers,
+        oauth_parts=OAuthParts(database.pool, vault, oauth_servers, statuses=frozenset(LIVING)),
         runs=Runs(database),
         failures=Failures(database),
         connectors=connectors,

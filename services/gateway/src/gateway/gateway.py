@@ -26,7 +26,7 @@ from hub.bus.protocol import Publisher
 from hub.contracts.connector import Connector
 from hub.contracts.webhooks import WebhookParser
 from hub.egress import EgressPolicy
-from hub.grants import OAuthServers
+from hub.grants import OAuthParts, OAuthServers
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class Gateway:
     attempts: Attempts
     trials: Trials
     oauth_servers: OAuthServers
+    oauth_parts: OAuthParts
     runs: Runs
     failures: Failures
     connectors: Mapping[str, Connector]

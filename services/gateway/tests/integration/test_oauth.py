@@ -244,6 +244,7 @@ async def test_reconnecting_a_connection_that_lost_its_grant(vendor_hub: Any, ve
     await bring_back(vendor_hub, vendor.consent((await authorize(vendor_hub)).authorization_url))
     (stored,) = await connections(vendor_hub)
     vendor.access.clear()
+    vendor.refresh.clear()
     address = f"/api/v1/external/connections/{stored['id']}"
     async with vendor_hub.client.post(f"{address}/test") as answer:
         tested = told.Tested.model_validate(await answer.json())
@@ -256,6 +257,22 @@ async def test_reconnecting_a_connection_that_lost_its_grant(vendor_hub: Any, ve
     assert (await bring_back(vendor_hub, vendor.consent(again.authorization_url)))[0] == 200
     (stored,) = await connections(vendor_hub)
     assert (stored["status"], stored["status_reason"]) == ("connected", None)
+
+
+async def test_a_token_that_is_over_is_refreshed_once_however_many_ask(vendor_hub: Any, vendor: Vendor) -> None:
+    await bring_back(vendor_hub, vendor.consent((await authorize(vendor_hub)).authorization_url))
+    (stored,) = await connections(vendor_hub)
+    vendor.access.clear()
+
+    async def test() -> told.Tested:
+        async with vendor_hub.client.post(f"/api/v1/external/connections/{stored['id']}/test") as answer:
+            return told.Tested.model_validate(await answer.json())
+
+    assert {each.test.ok for each in await asyncio.gather(*(test() for _ in range(5)))} == {True}
+    grants = [form["grant_type"] for path, form in vendor.calls if path == "token"]
+    assert grants == ["authorization_code", "refresh_token"]
+    (renewed,) = await connections(vendor_hub)
+    assert (renewed["grant_version"], renewed["updated_at"]) == (stored["grant_version"] + 1, stored["updated_at"])
 
 
 async def test_disconnecting_revokes_and_erases(vendor_hub: Any, vendor: Vendor) -> None:

@@ -41,7 +41,7 @@ async def add_leads(hub: Any, count: int, account_id: int | None = None) -> None
     await hub.pool.execute(
         "INSERT INTO leads.history (account_id, lead_id, version, at, event_id, source, actor, changes)"
         " SELECT $1, id, 1, $3, gen_random_uuid(), 'import/x', 'agent1',"
-        """ '{"email": [null, "x", "created"]}' FROM unnest($2::bigint[]) id""",
+        """ '{"*": {"email": "x"}}' FROM unnest($2::bigint[]) id""",
         account_id,
         ids,
         DAY,
@@ -99,8 +99,15 @@ async def test_one_lead_by_both_of_its_ids(hub: Any) -> None:
     assert lead == await get(hub, "/api/v1/external/leads/2")
     assert (lead["external_id"], lead["custom_fields"]) == ("MPP-2", {"budget": 2})
     assert [link["external_id"] for link in lead["links"]] == ["SF-1"]
+    await hub.pool.execute(
+        "INSERT INTO leads.history SELECT account_id, lead_id, 2, at, event_id, source, actor,"
+        """ '{"email": ["x", null, "last_write_wins"]}' FROM leads.history WHERE lead_id = 2"""
+    )
     history = told.HistoryPage.model_validate(await get(hub, "/api/v1/external/leads/MPP-2/history"))
-    assert [version.changes[0]["field"] for version in history.history] == ["email"]
+    assert [version.changes for version in history.history] == [
+        [{"field": "email", "from": "x", "to": None, "rule": "last_write_wins"}],
+        [{"field": "email", "from": None, "to": "x", "rule": "created"}],
+    ]
     for address in ("3", "MPP-0", "abc", "99999999999999999999", "%00", "MPP-2/history/x"):
         async with hub.client.get(f"/api/v1/external/leads/{address}") as answer:
             assert (answer.status, (await answer.json())["error"]["code"]) == (404, "NOT_FOUND")

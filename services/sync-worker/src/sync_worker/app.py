@@ -1,27 +1,24 @@
 """sync-worker, wired."""
 
-from collections.abc import Mapping
 from functools import partial
 
 from aiohttp import web
 
 from hub.bus import open_bus, transactional
 from hub.bus.protocol import ConsumerOptions
-from hub.contracts.connector import Connector
 from hub.contracts.events import CONNECTION_CONNECTED, CONNECTION_SYNC_REQUESTED
 from hub.contracts.topology import SYNC_WORKER
 from hub.egress import EgressPolicy
-from hub.grants import OAuthApps, OAuthServers
-from hub.registry import CONNECTORS
+from hub.grants import OAuthParts, OAuthServers
 from hub.runtime import Service
 from hub.store.outbox import Outbox
 from hub.store.pool import open_pool
 from hub.vault import Keyring, Vault
+from sync_worker import metrics
 from sync_worker.adapters.lines import CallLimits, Lines
 from sync_worker.adapters.runs import Runs
 from sync_worker.adapters.schemas import Schemas
 from sync_worker.adapters.targets import Targets
-from sync_worker.adapters.tokens import OAuthParts
 from sync_worker.adapters.wanted import Wanted
 from sync_worker.facts import Causes
 from sync_worker.handlers import Parts, handle, seed
@@ -34,9 +31,7 @@ NAME = "sync-worker"
 ROLE = "hub_sync_worker"
 
 
-async def build(
-    service: Service, settings: SyncWorkerSettings, connectors: Mapping[str, Connector] = CONNECTORS
-) -> web.Application | None:
+async def build(service: Service, settings: SyncWorkerSettings) -> web.Application | None:
     """Connect, start the lanes, then take events. Ends in reverse order: no more events, then what is in hand."""
     pool = await open_pool(settings.database_url, ROLE, max_size=settings.db_pool_size, application_name=NAME)
     service.resources.push_async_callback(pool.close)
@@ -50,7 +45,8 @@ async def build(
     vault = Vault(pool, Keyring.load(settings.keyring_file, settings.keyring))
     servers = OAuthServers(EgressPolicy.read(settings.egress_allow), timeout=settings.sync_call_seconds)
     service.resources.push_async_callback(servers.close)
-    lines = Lines(OAuthParts(pool, vault, servers), OAuthApps(), CallLimits.of(settings), connectors)
+    oauth = OAuthParts(pool, vault, servers, metrics.count_refresh)
+    lines = Lines(oauth, settings.oauth_apps, CallLimits.of(settings))
     service.resources.push_async_callback(lines.close)
     lanes = Lanes(lines, targets, causes, Pace.of(settings), settings.sync_poll_seconds)
     service.resources.push_async_callback(lanes.close)

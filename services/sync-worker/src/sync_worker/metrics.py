@@ -31,3 +31,8 @@ QUOTA_WAIT_SECONDS = Histogram(
 )
 QUOTA_REFUSED = Counter("hub_sync_quota_refused_total", "Calls put off for want of quota, by window.", ["window"])
 REFRESHES = Counter("hub_sync_token_refreshes_total", "Tokens refreshed, by outcome.", ["crm_type", "outcome"])
+
+
+def count_refresh(crm_type: str, outcome: str) -> None:
+    """One more refresh."""
+    REFRESHES.labels(crm_type, outcome).inc()

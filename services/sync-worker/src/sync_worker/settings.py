@@ -3,6 +3,7 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from hub.grants import OAuthApps
 from hub.settings import ServiceSettings
 
 
@@ -31,3 +32,4 @@ class SyncWorkerSettings(ServiceSettings):
     sync_runs: int = Field(
         default=4, ge=1, le=64, description="Readings of CRMs that one process carries out at a time."
     )
+    oauth_apps: OAuthApps = Field(default_factory=OAuthApps)

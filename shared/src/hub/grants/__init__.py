@@ -3,5 +3,15 @@
 from hub.grants.apps import OAuthApps
 from hub.grants.exchange import OAuthServers
 from hub.grants.proof import challenge_of, digest, new_secret
+from hub.grants.tokens import GrantTokens, OAuthParts, credentials_name
 
-__all__ = ["OAuthApps", "OAuthServers", "challenge_of", "digest", "new_secret"]
+__all__ = [
+    "GrantTokens",
+    "OAuthApps",
+    "OAuthParts",
+    "OAuthServers",
+    "challenge_of",
+    "credentials_name",
+    "digest",
+    "new_secret",
+]

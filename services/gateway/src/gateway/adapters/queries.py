@@ -100,10 +100,13 @@ LEAD_TARGETS = """
 
 HISTORY = """
     SELECT version, at, event_id::text AS event_id, source, actor,
-           (SELECT coalesce(jsonb_agg(jsonb_build_object('field', key, 'from', value -> 0, 'to', value -> 1,
-                                                         'rule', value -> 2)), '[]')
-            FROM json_each(changes)) AS changes  -- stored as register -> [from, to, rule]
-    FROM leads.history
+           CASE WHEN first IS NULL
+               THEN (SELECT coalesce(jsonb_agg(jsonb_build_object('field', key, 'from', value -> 0, 'to', value -> 1,
+                                                                  'rule', value -> 2)), '[]') FROM json_each(changes))
+               ELSE (SELECT jsonb_agg(jsonb_build_object('field', key, 'from', NULL, 'to', value, 'rule', 'created'))
+                     FROM json_each(first))
+           END AS changes
+    FROM leads.history, LATERAL (SELECT changes -> '*' AS first) all_of_it  -- stored forms: hub.leads.merge.Changes
     WHERE account_id = $1 AND lead_id = $2 AND version < $3 ORDER BY version DESC LIMIT $4"""
 
 # What happened to the leads of one page of an export: their versions and enrolments, newest 20 each.
@@ -112,7 +115,8 @@ ACTIVITIES = """
     CROSS JOIN LATERAL (
         SELECT * FROM (
             SELECT CASE version WHEN 1 THEN 'lead.created' ELSE 'lead.updated' END AS type, at, actor,
-                   (SELECT jsonb_agg(field) FROM json_object_keys(changes) field) AS details
+                   (SELECT jsonb_agg(field) FROM json_object_keys(coalesce(changes -> '*', changes)) field)
+                       AS details
             FROM leads.history h WHERE h.account_id = $1 AND h.lead_id = page.lead_id
             ORDER BY version DESC LIMIT 20) versions
         UNION ALL

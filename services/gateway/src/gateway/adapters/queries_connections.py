@@ -32,7 +32,8 @@ NAMES_LIKE = "SELECT name FROM control.connection WHERE account_id = $1 AND star
 # New credentials, and what the CRM said to them: $7 is whether it was asked and accepted them.
 SEAL_CREDENTIALS = """
     UPDATE control.connection SET credentials = $3, status = $4, status_reason = $5, tenant = coalesce($6, tenant),
-        checked_at = CASE WHEN $7 THEN now() ELSE checked_at END, grant_version = grant_version + 1, updated_at = now()
+        checked_at = CASE WHEN $7 THEN now() ELSE checked_at END, grant_version = grant_version + 1, refreshing = NULL,
+        refreshing_until = NULL, updated_at = now()
     WHERE account_id = $1 AND id = $2"""
 
 SEAL_WEBHOOK = """

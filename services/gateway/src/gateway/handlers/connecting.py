@@ -12,7 +12,6 @@ import structlog
 from aiohttp import web
 
 from gateway.adapters.crms import Crms, Stored
-from gateway.adapters.trials import GrantToken
 from gateway.domain.connecting import NewConnection, Verdict
 from gateway.domain.receiving import Actor, connection_connected
 from gateway.gateway import Gateway
@@ -22,6 +21,7 @@ from hub.contracts.connector import Connector
 from hub.contracts.errors import Conflict, Invalid, NotFound, Unavailable
 from hub.contracts.failures import CrmFailure
 from hub.contracts.grants import FixedToken, Grant, GrantDead, Tokens
+from hub.grants import GrantTokens
 from hub.telemetry.trace import current_traceparent
 from hub.vault.vault import Unreadable
 
@@ -95,16 +95,22 @@ async def stored_in_path(gateway: Gateway, call: Call[Any, Any], connection_id: 
 
 
 async def tokens_of(gateway: Gateway, stored: Stored) -> Tokens:
-    """What calls to the CRM are authorised with. Raises Conflict: there is nothing, or it cannot be read."""
+    """What calls to the CRM are authorised with; a grant's token is refreshed in turn with sync-worker.
+
+    Raises Conflict: there is nothing, or it cannot be read.
+    """
     try:
         content = await gateway.crms.open_credentials(stored)
-        if content is None:
-            raise Conflict("The connection has no credentials; reconnect it", code="NO_CREDENTIALS")
-        if stored.auth_type == "api_key":
-            return FixedToken(content.decode().strip())
-        return GrantToken(Grant.decoded(content))
-    except (Unreadable, ValueError) as error:
+    except Unreadable as error:
         raise Conflict(f"The credentials cannot be read: {error}", code="NO_CREDENTIALS") from None
+    if content is None:
+        raise Conflict("The connection has no credentials; reconnect it", code="NO_CREDENTIALS")
+    if stored.auth_type == "api_key":
+        return FixedToken(content.decode().strip())
+    connector, app = gateway.connectors.get(stored.crm_type), gateway.settings.oauth_apps.of(stored.crm_type)
+    if connector is None or connector.oauth is None or app is None:
+        raise Conflict(f"This hub knows no OAuth server of {stored.crm_type}", code="NO_CONNECTOR")
+    return GrantTokens(stored.account_id, stored.id, connector.oauth, app, gateway.oauth_parts)
 
 
 async def grant_of(gateway: Gateway, stored: Stored) -> Grant | None:

@@ -125,12 +125,11 @@ async def test_connection(gateway: Gateway, call: Call[None, None]) -> web.Respo
     """Ask the CRM. Credentials that it refuses make the connection ``needs_reauth``."""
     stored = await _living(gateway, call)
     verdict = await connecting.try_stored(gateway, stored)
-    status = stored.status
-    if verdict.refused and await gateway.crms.set_status(
-        call.account_id, stored.id, "needs_reauth", only=("connected",), reason=verdict.reason
-    ):
-        status = "needs_reauth"
+    if verdict.refused:
+        reason = verdict.reason
+        await gateway.crms.set_status(call.account_id, stored.id, "needs_reauth", only=("connected",), reason=reason)
     await _checked(gateway, stored, verdict)
+    status = (await connecting.stored_in_path(gateway, call, stored.id)).status
     return answer({"status": status, "test": connecting.told(verdict)})
 
 

@@ -12,13 +12,13 @@ from hub.contracts.errors import HubError
 from hub.contracts.grants import FixedToken, Tokens
 from hub.contracts.metering import Meter, Priority, Unmetered
 from hub.grants import OAuthApps
+from hub.grants.tokens import GrantTokens, OAuthParts, credentials_name
 from hub.registry import CONNECTORS
 from hub.vault.vault import Unreadable
 from sync_worker.adapters import queries
 from sync_worker.adapters.budgets import Budgets
 from sync_worker.adapters.meter import SharedMeter
 from sync_worker.adapters.targets import Place
-from sync_worker.adapters.tokens import GrantTokens, OAuthParts, credentials_name
 from sync_worker.domain.options import Options, read_options
 from sync_worker.domain.policy import RetryPolicy, read_policy
 from sync_worker.settings import SyncWorkerSettings
@@ -72,15 +72,9 @@ class CallLimits:
 class Lines:
     """Opens lines, and marks connections whose key was refused. What lines of a connection share is kept here."""
 
-    def __init__(
-        self,
-        parts: OAuthParts,
-        apps: OAuthApps,
-        limits: CallLimits,
-        connectors: Mapping[str, Connector] = CONNECTORS,
-    ) -> None:
+    def __init__(self, parts: OAuthParts, apps: OAuthApps, limits: CallLimits) -> None:
         self._pool, self._vault, self._parts = parts.pool, parts.vault, parts
-        self._apps, self._limits, self._connectors = apps, limits, connectors
+        self._apps, self._limits = apps, limits
         self._allow = tuple(part.strip() for part in limits.egress_allow.split(",") if part.strip())
         self._tokens: dict[Place, GrantTokens] = {}
         self._quota: dict[Place, tuple[datetime, SharedMeter]] = {}
@@ -92,7 +86,7 @@ class Lines:
             raise Unusable("there is no such connection", None)
         if row["status"] != "connected":
             raise Unusable(f"the connection is {row['status']}", row["updated_at"])
-        connector = self._connectors.get(row["crm_type"])
+        connector = CONNECTORS.get(row["crm_type"])
         if connector is None:
             raise Unusable(f"there is no connector for {row['crm_type']}", row["updated_at"])
         options = read_options(row["config"])
@@ -149,7 +143,9 @@ class Lines:
             raise Unusable("there are no credentials", row["updated_at"])
         tokens = self._tokens.get(place)
         if tokens is None:
-            tokens = self._tokens[place] = GrantTokens(place, connector.oauth, app, self._parts)
+            tokens = self._tokens[place] = GrantTokens(
+                place.account_id, place.connection_id, connector.oauth, app, self._parts
+            )
         tokens.seen(row["grant_version"])
         return tokens
 
@@ -173,6 +169,6 @@ class Lines:
         if row["credentials"] is None:
             raise Unusable("there are no credentials", row["updated_at"])
         try:
-            return await self._vault.open(place.account_id, credentials_name(place), row["credentials"])
+            return await self._vault.open(place.account_id, credentials_name(place.connection_id), row["credentials"])
         except Unreadable as error:
             raise Unusable(f"the credentials cannot be read: {error}", row["updated_at"]) from error

@@ -18,12 +18,10 @@ import structlog
 from hub.bus.faults import is_passing
 from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 from hub.contracts.grants import Grant, GrantDead, OAuthApp, OAuthFlow, Token
-from hub.grants import OAuthServers
+from hub.grants import queries as q
+from hub.grants.exchange import OAuthServers
 from hub.vault import Vault
 from hub.vault.vault import Unreadable
-from sync_worker import metrics
-from sync_worker.adapters import queries_quota as q
-from sync_worker.adapters.targets import Place
 
 _log = structlog.get_logger()
 _AHEAD, _JITTER = 60.0, 20.0  # seconds before its end that a token is refreshed; the copies not all at once
@@ -31,13 +29,22 @@ _TURN_SECONDS = 60.0  # longer than a token call lasts and its result takes to b
 _LOOK_SECONDS = 0.15  # between two looks at whether another process has finished
 
 
+def _uncounted(crm_type: str, outcome: str) -> None:
+    """Nobody counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class OAuthParts:
-    """What refreshing needs, beside the grant itself."""
+    """What refreshing needs, beside the grant itself. ``count`` hears of each refresh: CRM, and what came of it.
+
+    ``statuses``: those of connections that may be called.
+    """
 
     pool: asyncpg.Pool
     vault: Vault
     servers: OAuthServers
+    count: Callable[[str, str], None] = _uncounted
+    statuses: frozenset[str] = frozenset({"connected"})
     clock: Callable[[], float] = time.time
     random: Callable[[], float] = random.random
 
@@ -51,17 +58,18 @@ class _Held:
     grant: Grant = field(repr=False)
 
 
-def credentials_name(place: Place) -> str:
+def credentials_name(connection_id: int) -> str:
     """Where the vault keeps a connection's credentials."""
-    return f"connection:{place.connection_id}:credentials"
+    return f"connection:{connection_id}:credentials"
 
 
 class GrantTokens:
     """``hub.contracts.grants.Tokens`` of one connection, for all its clients in this process."""
 
-    def __init__(self, place: Place, flow: OAuthFlow, app: OAuthApp, parts: OAuthParts) -> None:
-        self._place, self._flow, self._app, self._parts = place, flow, app, parts
-        self._key = (place.account_id, place.connection_id)
+    def __init__(self, account_id: int, connection_id: int, flow: OAuthFlow, app: OAuthApp, parts: OAuthParts) -> None:
+        self._account_id, self._connection_id = account_id, connection_id
+        self._flow, self._app, self._parts = flow, app, parts
+        self._key = (account_id, connection_id)
         self._held: _Held | None = None
         self._refreshing: asyncio.Task[_Held] | None = None
         self._early = _AHEAD + _JITTER * parts.random()
@@ -143,30 +151,30 @@ class GrantTokens:
             return await self._keep(held, turn, grant)
         except GrantDead as dead:
             outcome = "dead"
-            _log.warning("grant.dead", connection_id=self._place.connection_id, code=dead.code)
+            _log.warning("grant.dead", connection_id=self._connection_id, code=dead.code)
             await self._ask(q.GRANT_DEAD, held.version, turn, str(dead))
             self._held = None
             raise _needs_reauth(str(dead)) from None
         except CrmFailure as failure:
-            _log.warning("token.not_refreshed", connection_id=self._place.connection_id, code=failure.error.code)
+            _log.warning("token.not_refreshed", connection_id=self._connection_id, code=failure.error.code)
             await self._ask(q.LEAVE_TURN, turn)
             raise
         finally:
-            metrics.REFRESHES.labels(crm_type, outcome).inc()
+            self._parts.count(crm_type, outcome)
 
     async def _keep(self, held: _Held, turn: Any, grant: Grant) -> _Held:
         """Store the new grant before it is used; while the database is away, for as long as nobody else may refresh."""
         until = self._parts.clock() + _TURN_SECONDS * 0.75
         while True:
             try:
-                name = credentials_name(self._place)
-                sealed = await self._parts.vault.seal(self._place.account_id, name, grant.encoded())
+                name = credentials_name(self._connection_id)
+                sealed = await self._parts.vault.seal(self._account_id, name, grant.encoded())
                 version = await self._ask(q.KEEP_GRANT, held.version, turn, sealed, grant.tenant)
                 break
             except Exception as error:
                 if not is_passing(error) or self._parts.clock() > until:
                     raise
-                _log.warning("grant.waits", connection_id=self._place.connection_id, error=str(error))
+                _log.warning("grant.waits", connection_id=self._connection_id, error=str(error))
                 await asyncio.sleep(0.5)
         if version is None:
             self._held = None
@@ -177,7 +185,7 @@ class GrantTokens:
     async def _read(self) -> _Held:
         """The grant as stored. Raises CrmFailure(AUTH) unless the connection may be called."""
         row = await self._row()
-        if row["status"] != "connected":
+        if row["status"] not in self._parts.statuses:
             self._held = None  # and no call is made, until it is
             raise _needs_reauth(row["status_reason"] or f"the connection is {row['status']}")
         if self._held and self._held.sealed == row["credentials"]:
@@ -185,7 +193,7 @@ class GrantTokens:
             return self._held
         try:
             opened = await self._parts.vault.open(
-                self._place.account_id, credentials_name(self._place), row["credentials"] or b""
+                self._account_id, credentials_name(self._connection_id), row["credentials"] or b""
             )
             self._held = _Held(row["grant_version"], row["credentials"], Grant.decoded(opened))
         except (Unreadable, ValueError):
