@@ -56,7 +56,7 @@ def contact(**properties: str) -> SimplePublicObjectInputForCreate:
 async def test_a_contact_s_life(hubspot: HubSpot) -> None:
     def work() -> None:
         api = hubspot.crm.contacts.basic_api
-        made = api.create(contact(email="Zoë.K@Example.com".replace("ë", "e"), firstname="Zoë", lifecyclestage="lead"))
+        made = api.create(contact(email="Zoe.K@Example.com", firstname="Zoë", lifecyclestage="lead"))
         assert made.properties["email"] == "zoe.k@example.com"
         assert made.properties["hs_object_id"] == made.id
         assert made.archived is False
@@ -96,8 +96,7 @@ async def test_all_pages(crm: Running, hubspot: HubSpot) -> None:
         hubspot.crm.contacts.basic_api.archive(ids[7])
         left = hubspot.crm.contacts.get_all()
         assert len(left) == 249
-        archived = hubspot.crm.contacts.basic_api.get_page(archived=True)
-        assert [each.id for each in archived.results] == [ids[7]]
+        assert [each.id for each in hubspot.crm.contacts.basic_api.get_page(archived=True).results] == [ids[7]]
 
     await threaded(work)
 
@@ -118,9 +117,7 @@ async def test_batches(hubspot: HubSpot) -> None:
         first, second = made.results[0].id, made.results[1].id
         update = [{"id": first, "properties": {"city": "Austin"}}, {"id": "999", "properties": {"city": "Austin"}}]
         updated = api.update(BatchInputSimplePublicObjectBatchInput(inputs=update))
-        assert updated.num_errors == 1
-        assert updated.errors[0].category == "OBJECT_NOT_FOUND"
-        assert updated.errors[0].context == {"ids": ["999"]}
+        assert [(each.category, each.context) for each in updated.errors] == [("OBJECT_NOT_FOUND", {"ids": ["999"]})]
         assert [each.id for each in updated.results] == [first]
 
         wanted = {"inputs": [{"id": "p0@example.com"}, {"id": "x@example.com"}], "id_property": "email",
