@@ -12,7 +12,7 @@ import structlog
 from hub.contracts import events as e
 from hub.contracts.cloudevents import Event
 from hub.contracts.errors import HubError, Outcome, TooLarge, dead
-from hub.store.outbox import Outbox, StoredBatch, pack
+from hub.store.outbox import Outbox, Packing, StoredBatch
 from hub.store.pool import Connection, may_copy
 from hub.telemetry.failures import words
 from transformer.adapters import queries
@@ -164,8 +164,9 @@ class Transformer:
 
 def _decided(fresh: Batch, writes: list[Incoming], known: Known, ids: list[int], copy: bool) -> Decided:
     rests_on = about(writes, known)  # before deciding, which adds the batch's own leads
-    plan = Decider(known, ids.pop, datetime.now(UTC)).decide(fresh)
-    return Decided(prepare(plan, copy=copy), pack(plan.events), rests_on)
+    packing = Packing()
+    plan = Decider(known, ids.pop, datetime.now(UTC), packing.tell).decide(fresh)
+    return Decided(prepare(plan, copy=copy), packing.rows(), rests_on)
 
 
 def translate(events: Sequence[Event], context: Context) -> tuple[Batch, dict[str, Outcome]]:

@@ -55,6 +55,13 @@ async def test_a_batch_is_stored_whole_and_told(transformer: Transformer, admin:
         assert await count(admin, table) == size
     events = await told(admin)
     assert [event.causation_id for event in events] == [event.id for event in batch]
+    stored = await admin.fetch(
+        "SELECT l.fields, h.changes, k.base FROM leads.lead l, leads.history h, leads.link k"
+        " WHERE h.lead_id = l.id AND k.lead_id = l.id ORDER BY l.id"
+    )
+    assert [row["changes"] for row in stored] == [{"*": {"email": f"u{n}@example.com"}} for n in range(size)]
+    assert [row["base"] for row in stored] == [row["changes"]["*"] for row in stored]
+    assert [row["fields"] for row in stored] == [{"status": "new", **row["base"]} for row in stored]
     progress = await admin.fetchrow("SELECT * FROM leads.import_progress")
     assert progress is not None
     assert progress["created"] == size

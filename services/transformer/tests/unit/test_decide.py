@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hub.contracts import events as e
 from hub.contracts.cloudevents import Event
 from hub.leads.clocks import micros
+from hub.leads.merge import spelled_out
 from transformer.domain.decide import Decider, Known
 from transformer.domain.identity import Link
 from transformer.domain.incoming import Context, Incoming, Rejected
@@ -57,7 +58,10 @@ def test_a_new_record_becomes_a_lead_with_history_link_and_event() -> None:
     lead = plan.leads[1, 100]
     assert (lead.version, lead.fields["email"], lead.fields["status"]) == (1, "john@example.com", "new")
     assert plan.new_links[1, "import/salesforce", "SF-1"].lead_id == 100
-    assert list(plan.history[0][-1]) == ["first_name", "email"]
+    assert spelled_out(plan.history[0][-1]) == {
+        "first_name": (None, "John", "created"),
+        "email": (None, "john@example.com", "created"),
+    }
     event = plan.events[0]
     assert (event.type, event.data["lead"]["external_id"]) == (e.LEAD_CREATED, "MPP-100")
     e.LeadCreated.model_validate(event.data)

@@ -39,10 +39,10 @@ def pack(fields: Mapping[str, Any], clocks: Mapping[str, Clock]) -> dict[str, Cl
     """
     if not clocks:
         return dict.fromkeys(fields)
-    different = set(clocks.values())
-    if len(different) == 1 and clocks.keys() == fields.keys():
-        return {"*": different.pop()}
-    commonest = Counter(clocks.values()).most_common(1)[0][0]
+    moments = list(clocks.values())
+    if moments.count(moments[0]) == len(moments) and clocks.keys() == fields.keys():
+        return {"*": moments[0]}
+    commonest = Counter(moments).most_common(1)[0][0]
     packed: dict[str, Clock | None] = {"*": commonest}
     packed.update({name: clock for name, clock in clocks.items() if clock != commonest or name not in fields})
     packed.update({name: None for name in fields if name not in clocks})

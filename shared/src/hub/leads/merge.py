@@ -8,8 +8,10 @@ from hub.leads.clocks import NEVER, Clock, wins
 
 Registers = dict[str, Any]
 Clocks = dict[str, Clock]
-# register -> [old value, new value, rule that decided]; the form in which history stores it
-Changes = dict[str, list[Any]]
+# Register -> (old value, new value, rule that decided). Of a first version only ``*`` -> (register -> value): where
+# there was nothing, every one is from null, by the rule ``created``. History stores it in this form.
+Changes = dict[str, Any]
+ALL = "*"
 LAST_WRITE_WINS = "last_write_wins"
 CREATED = "created"
 _ABSENT = object()
@@ -25,13 +27,16 @@ class Merged:
     advanced: bool
 
 
-def first_version(defaults: Registers, writes: Mapping[str, Any], clock: Clock) -> Merged:
-    """A lead that did not exist: what ``merge`` would make of nothing, without comparing."""
+def first_version(defaults: Registers, writes: Registers, clock: Clock) -> Merged:
+    """A lead that did not exist: what ``merge`` would make of nothing, without comparing.
+
+    Its fields are ``writes`` itself where that has all there is to say.
+    """
     values = writes
     if None in writes.values():
         values = {name: value for name, value in writes.items() if value is not None}
-    changes = {name: [None, value, CREATED] for name, value in values.items()}
-    return Merged({**defaults, **values}, dict.fromkeys(writes, clock), changes, True)
+    fields = values if defaults.keys() <= values.keys() else {**defaults, **values}
+    return Merged(fields, dict.fromkeys(writes, clock), {ALL: values} if values else {}, True)
 
 
 def merge(fields: Mapping[str, Any], clocks: Mapping[str, Clock], writes: Mapping[str, Any], clock: Clock) -> Merged:
@@ -49,12 +54,19 @@ def merge(fields: Mapping[str, Any], clocks: Mapping[str, Clock], writes: Mappin
         new_clocks[name] = clock
         advanced = True
         if value != old or type(value) is not type(old):
-            changes[name] = [old, value, LAST_WRITE_WINS]
+            changes[name] = (old, value, LAST_WRITE_WINS)
         if value is None:
             new_fields.pop(name, None)
         else:
             new_fields[name] = value
     return Merged(new_fields, new_clocks, changes, advanced)
+
+
+def spelled_out(changes: Changes) -> dict[str, tuple[Any, Any, str]]:
+    """Register -> (old value, new value, rule), of a first version too."""
+    if ALL in changes:
+        return {name: (None, value, CREATED) for name, value in changes[ALL].items()}
+    return {name: (old, new, rule) for name, (old, new, rule) in changes.items()}
 
 
 def remote_changes(incoming: Mapping[str, Any], known: Mapping[str, Any], sending: Mapping[str, Any]) -> Registers:

@@ -28,7 +28,9 @@ def _text(value: str | None) -> str:
 
 
 def _document(value: Any) -> str:
-    encoded = orjson.dumps(value).decode()  # JSON has no raw control characters, but may have backslashes
+    encoded = (
+        value if value.__class__ is bytes else orjson.dumps(value)
+    ).decode()  # JSON has no raw control characters, but may have backslashes
     return encoded.replace("\\", "\\\\") if "\\" in encoded else encoded
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import asyncpg
 
 from hub.leads.clocks import unpack
+from hub.leads.merge import spelled_out
 from hub.store.pool import Connection
 from transformer.adapters import queries
 from transformer.domain.decide import Known
@@ -82,7 +83,7 @@ async def _load_former(connection: Connection, of_crm: Sequence[Incoming], known
             late.setdefault((item.account_id, link.lead_id), []).append(link)
     for row in await connection.fetch(queries.FORMER, *_columns(sorted(late), 2)) if late else ():
         for link in late[row["account_id"], row["lead_id"]]:
-            for name, (old, new, _) in row["changes"].items():
+            for name, (old, new, _) in spelled_out(row["changes"]).items():
                 link.former.setdefault(name, []).extend((old, new))
 
 

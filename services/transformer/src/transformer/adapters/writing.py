@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from hub.leads.clocks import pack
+from hub.leads.merge import ALL
 from hub.store.pool import Connection
 from transformer.adapters import queries, tables
 from transformer.adapters.tables import Addition, Row, Table, addition, append
-from transformer.domain.plan import LeadState, Plan
+from transformer.domain.plan import HistoryRow, LeadState, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +23,32 @@ class Writes:
     changed: list[Row]
 
 
+class EncodedOnce:
+    """Documents as JSON. What a source told of a new lead is the lead's fields and the link's base: one object."""
+
+    def __init__(self) -> None:
+        self._texts: dict[int, bytes] = {}  # by id: the plan keeps the objects alive, and nobody changes them
+
+    def __call__(self, document: dict[str, Any]) -> bytes:
+        """The document's JSON."""
+        text = self._texts.get(id(document))
+        if text is None:
+            text = self._texts[id(document)] = orjson.dumps(document)
+        return text
+
+
 def prepare(plan: Plan, *, copy: bool) -> Writes:
     """The rows of a plan. ``copy`` says whether this role may COPY."""
-    leads = plan.leads.values()
+    leads, encoded = plan.leads.values(), EncodedOnce()
     rows: list[tuple[Table, Sequence[Row]]] = [
-        (tables.LEAD, [_lead_row(lead) for lead in leads if lead.is_new]),
-        (tables.HISTORY, plan.history),
-        (tables.LINK, [(*key, *link) for key, link in plan.new_links.items()]),
+        (tables.LEAD, [_lead_row(lead, encoded) for lead in leads if lead.is_new]),
+        (tables.HISTORY, [_history_row(row, encoded) for row in plan.history]),
+        (tables.LINK, [(*key, link.lead_id, encoded(link.base), link.seen_at) for key, link in plan.new_links.items()]),
         (tables.INBOX, plan.inbox),
         (tables.ISSUE, plan.issues),
     ]
     additions = [addition(table, some, copy=copy) for table, some in rows]
-    return Writes(plan, additions, [_lead_row(lead) for lead in leads if not lead.is_new])
+    return Writes(plan, additions, [_lead_row(lead, encoded) for lead in leads if not lead.is_new])
 
 
 async def write(connection: Connection, writes: Writes) -> None:
@@ -49,13 +66,13 @@ async def write(connection: Connection, writes: Writes) -> None:
     await _enrollments(connection, plan)
 
 
-def _lead_row(lead: LeadState) -> tuple[Any, ...]:
+def _lead_row(lead: LeadState, encoded: "EncodedOnce") -> tuple[Any, ...]:
     fields = lead.fields
     return (
         lead.account_id,
         lead.id,
         lead.version,
-        fields,
+        encoded(fields),
         pack(fields, lead.clocks),
         _matchable_email(fields.get("email")),
         _matchable_phone(fields.get("phone")),
@@ -63,6 +80,13 @@ def _lead_row(lead: LeadState) -> tuple[Any, ...]:
         lead.created_at,
         lead.updated_at,
     )
+
+
+def _history_row(row: HistoryRow, encoded: "EncodedOnce") -> Row:
+    changes = row[-1]
+    if ALL not in changes:
+        return row
+    return (*row[:-1], b'{"*":' + encoded(changes[ALL]) + b"}")
 
 
 def _matchable_email(value: Any) -> str | None:

@@ -9,7 +9,7 @@ from hub.contracts import events as e
 from hub.contracts.cloudevents import Event
 from hub.contracts.ids import lead_external_id, rfc3339
 from hub.contracts.records import ARCHIVED, MERGED_INTO, lead_document
-from hub.leads.merge import Changes, Merged, first_version, merge, remote_changes
+from hub.leads.merge import ALL, Changes, Merged, first_version, merge, remote_changes
 from transformer.domain.echo import resurfaced, said
 from transformer.domain.identity import Index, LeadKey, Link, LinkKey, find
 from transformer.domain.incoming import Incoming, Rejected, rejection
@@ -33,7 +33,13 @@ class Known:
 class Decider:
     """Works through one batch in order; earlier events of the batch are seen by later ones."""
 
-    def __init__(self, known: Known, new_lead_id: Callable[[], int], now: datetime) -> None:
+    def __init__(
+        self,
+        known: Known,
+        new_lead_id: Callable[[], int],
+        now: datetime,
+        tell: Callable[[Event], None] | None = None,
+    ) -> None:
         self._index = known.index
         self._leads = known.leads
         self._fields_of: dict[LeadKey, Mapping[str, Any]] = {key: lead.fields for key, lead in known.leads.items()}
@@ -41,6 +47,7 @@ class Decider:
         self._now = now
         self._now_text = rfc3339(now)
         self.plan = Plan(now)
+        self._tell_event = tell or self.plan.events.append  # told elsewhere, an event need not be kept
 
     def decide(self, batch: Sequence[Incoming | Rejected]) -> Plan:
         """The plan for all of them."""
@@ -94,7 +101,7 @@ class Decider:
         self._remember_link(item, lead_id)
         data = {
             "lead": self._document(lead),
-            "fields_changed": list(merged.changes),
+            "fields_changed": list(merged.changes[ALL]),
             "origin": item.origin,
             "actor": item.actor,
         }
@@ -259,7 +266,7 @@ class Decider:
             causation_id=cause.id,
             traceparent=cause.traceparent,
         )
-        self.plan.events.append(event)
+        self._tell_event(event)
 
     def _document(self, lead: LeadState) -> dict[str, Any]:
         created = self._now_text if lead.is_new else rfc3339(lead.created_at)

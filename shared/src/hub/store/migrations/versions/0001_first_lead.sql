@@ -150,7 +150,7 @@ CREATE TABLE leads.history (
     event_id   uuid NOT NULL,                        -- the event that caused it
     source     text NOT NULL,                        -- owner of the winning clocks
     actor      text NOT NULL,
-    changes    json NOT NULL,                        -- register -> [from, to, rule]
+    changes    json NOT NULL,                        -- register -> [from, to, rule]; of a first version * -> {register: value}
     PRIMARY KEY (account_id, lead_id, version)
 );
 
