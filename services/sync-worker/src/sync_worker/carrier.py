@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 
@@ -11,8 +11,10 @@ from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 from hub.contracts.pushing import PushItem, PushResult
 from sync_worker import metrics
 from sync_worker.adapters.lines import Line
-from sync_worker.domain.outcome import Blame
+from sync_worker.company import Company
+from sync_worker.domain.outcome import Blame, companies, stumbles
 from sync_worker.domain.plan import Plan, Step, found
+from sync_worker.domain.road import Road
 from sync_worker.domain.settlement import Settlement, failed, succeeded, vanished
 from sync_worker.health import Health
 from sync_worker.holds import Holds
@@ -23,22 +25,15 @@ _UNFORESEEN = RecordError("INTERNAL_ERROR", "see the log")
 _LOST = RecordError("LEASE_LOST", "the database was away for longer than a claim lasts")
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """What came of a call."""
-
-    settlements: list[Settlement]
-    blame: Blame
-
-
 class Carrier:
     """Makes the calls of one lane."""
 
-    def __init__(self, line: Line, health: Health, holds: Holds, random: Callable[[], float]) -> None:
-        self._line, self._health, self._holds, self._random = line, health, holds, random
+    def __init__(self, line: Line, health: Health, holds: Holds, company: Company, random: Callable[[], float]) -> None:
+        self._line, self._health, self._holds, self._company, self._random = line, health, holds, company, random
+        self._road = Road()
 
-    async def carry(self, batch: Sequence[Plan]) -> Carried:
-        """Write the leads of a batch to the CRM."""
+    async def carry(self, batch: Sequence[Plan]) -> list[Settlement]:
+        """Write the leads of a batch to the CRM; what becomes of them."""
         started = time.monotonic()
         try:
             done, results = await self._bounded(batch)
@@ -48,11 +43,29 @@ class Carrier:
         elapsed = time.monotonic() - started
         self._measure(done, results, elapsed)
         blame = await self._health.blame(results, started)
-        settlements = [
-            self._settlement(before, after, result, blame, elapsed)
-            for before, after, result in zip(batch, done, results, strict=True)
+        blamed = self._blamed(batch, results) if blame is Blame.RECORDS else frozenset()
+        return [
+            self._settlement(before, after, result, elapsed, to_blame=place in blamed)
+            for place, (before, after, result) in enumerate(zip(batch, done, results, strict=True))
         ]
-        return Carried(settlements, blame)
+
+    def _blamed(self, batch: Sequence[Plan], results: Sequence[PushResult]) -> frozenset[int]:
+        """Places of those whose own failure this was: not a whole company's, and not the road's."""
+        leads = [plan.claimed.lead_id for plan in batch]
+        groups = companies(results)
+        together = {place for group in groups for place in group}
+        for group in groups:
+            self._company.failed([leads[place] for place in group])
+            self._road.went([leads[place] for place in group], failed=True)
+        alone = [place for place, result in enumerate(results) if stumbles(result) and place not in together]
+        for place in alone:
+            self._road.went([leads[place]], failed=True)
+        through = [lead for lead, result in zip(leads, results, strict=True) if not stumbles(result)]
+        if through:
+            self._company.got_through(through)
+            self._road.went(through, failed=False)
+        attempts = self._line.policy.retry_config.max_attempts
+        return frozenset(place for place in alone if not self._road.excuses(leads[place], attempts))
 
     async def _bounded(self, batch: Sequence[Plan]) -> tuple[list[Plan], list[PushResult]]:
         """The call, for as long as the rows are ours (which is as long as their leases are renewed)."""
@@ -93,13 +106,15 @@ class Carrier:
             raise RuntimeError(f"{len(results)} results for {len(items)} records")
         return results
 
-    def _settlement(self, before: Plan, after: Plan, result: PushResult, blame: Blame, elapsed: float) -> Settlement:
+    def _settlement(
+        self, before: Plan, after: Plan, result: PushResult, elapsed: float, *, to_blame: bool
+    ) -> Settlement:
         if result.gone:
             return vanished(after)
         if result.ok:
             linked = before.step is Step.LOOK_UP and after.step is Step.UPDATE
             return succeeded(after, result, elapsed * 1000, linked=linked)
-        to_blame = result.kind is FailureKind.VALIDATION or blame is Blame.RECORDS
+        to_blame = to_blame or result.kind is FailureKind.VALIDATION
         return failed(after, result, self._line.policy, to_blame=to_blame, random=self._random)
 
     def _measure(self, batch: Sequence[Plan], results: Sequence[PushResult], elapsed: float) -> None:

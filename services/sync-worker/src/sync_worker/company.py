@@ -29,17 +29,17 @@ class Company:
         """For one lead."""
         return self._limits.get(plan.claimed.lead_id, self._batch)
 
-    def carried(self, lead_ids: Sequence[int], *, suspect: bool) -> None:
-        """They travelled together; ``suspect``: and failed together, though the CRM works."""
-        if not suspect:
-            if self._limits:
-                for lead_id in lead_ids:
-                    self._limits.pop(lead_id, None)
-            return
+    def got_through(self, lead_ids: Sequence[int]) -> None:
+        """The CRM took them, or said what is wrong with each."""
+        if self._limits:
+            for lead_id in lead_ids:
+                self._limits.pop(lead_id, None)
+
+    def failed(self, lead_ids: Sequence[int]) -> None:
+        """They failed together, though the CRM works: next time in halves."""
         if len(lead_ids) > self._batch:
             self._no_job_until = time.monotonic() + _JOB_PAUSE
             return
         if len(self._limits) > _MOST_KEPT:
             self._limits.clear()
-        limit = max(1, len(lead_ids) // 2)
-        self._limits |= dict.fromkeys(lead_ids, limit)
+        self._limits |= dict.fromkeys(lead_ids, max(1, len(lead_ids) // 2))

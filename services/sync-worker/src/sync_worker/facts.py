@@ -6,7 +6,9 @@ from typing import Any
 
 from hub.contracts import events as e
 from hub.contracts.cloudevents import Event
+from hub.contracts.pulling import RemoteRecord
 from sync_worker.adapters.lines import Line
+from sync_worker.domain.received import received
 from sync_worker.domain.settlement import Settlement
 
 SOURCE = "sync-worker"
@@ -41,8 +43,10 @@ class Causes:
 
 
 def fact(line: Line, settlement: Settlement, causes: Causes) -> Event | None:
-    """``lead.synced`` or ``lead.sync_failed``; None when there is nothing to tell."""
+    """``lead.synced``, ``lead.sync_failed``, or that a record is gone; None when there is nothing to tell."""
     claimed = settlement.plan.claimed
+    if settlement.state == "gone":
+        return _gone(line, settlement)
     data: dict[str, Any] = {
         "lead_id": claimed.lead_id,
         "connection_id": line.place.connection_id,
@@ -64,6 +68,16 @@ def fact(line: Line, settlement: Settlement, causes: Causes) -> Event | None:
         data |= _failure(settlement)
         return _event(e.LEAD_SYNC_FAILED, line, claimed.lead_id, data, causes)
     return None
+
+
+def _gone(line: Line, settlement: Settlement) -> Event | None:
+    """What a webhook or a reading would have told, had it come before: the transformer lets go of the record."""
+    item = settlement.plan.item
+    if item is None or item.external_id is None:
+        return None
+    record = RemoteRecord(item.external_id, deleted=True)
+    reading = str(settlement.plan.claimed.claim)
+    return received(line.place.account_id, line.place.connection_id, line.crm_type, record, reading)
 
 
 def _failure(settlement: Settlement) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class Health:
             return Blame.RECORDS
         self._failures += told.whole
         if not self.frail and await self._probe.passes(started):
-            return Blame.COMPANY if told.whole and len(results) > 1 else Blame.RECORDS
+            return Blame.RECORDS
         if self.frail and told.refused:
             await self._probe.refuse()  # it lets us read, but not write
         if not self.refused:

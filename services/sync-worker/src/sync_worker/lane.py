@@ -19,7 +19,6 @@ from sync_worker.adapters.targets import Targets
 from sync_worker.carrier import Carrier
 from sync_worker.company import Company
 from sync_worker.domain.gathering import Gathering, next_call
-from sync_worker.domain.outcome import Blame
 from sync_worker.domain.plan import Claimed, Plan, Step, plan
 from sync_worker.domain.settlement import Settlement, failed, given_back, left_alone
 from sync_worker.facts import Causes
@@ -47,9 +46,9 @@ class Lane:
         self._upserts = line.connector.manifest.scorecard[Capability.UPSERT] == DONE
         self._health = Health(line, lines, pace.outage, random)
         self._holds = Holds(targets, line.place, pace.lease)
-        self._carrier = Carrier(line, self._health, self._holds, random)
         self._settler = Settler(targets, line, causes, pace.lease, self._settled)
         self._gathering, self._company = Gathering(self._pace.batch), Company(self._pace.batch)
+        self._carrier = Carrier(line, self._health, self._holds, self._company, random)
         self._ready: deque[Plan] = deque()
         self._calls: set[asyncio.Task[None]] = set()
         self._wake, self._closing = asyncio.Event(), asyncio.Event()
@@ -219,9 +218,7 @@ class Lane:
         return task
 
     async def _carry_out(self, batch: list[Plan]) -> None:
-        carried = await self._carrier.carry(batch)
-        self._company.carried([each.claimed.lead_id for each in batch], suspect=carried.blame is Blame.COMPANY)
-        for settlement in carried.settlements:
+        for settlement in await self._carrier.carry(batch):
             self._settler.add(settlement)
 
     def _landed(self, task: asyncio.Task[None]) -> None:

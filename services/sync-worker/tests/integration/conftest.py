@@ -58,6 +58,7 @@ class World:
     def environment(self, **changed: Any) -> dict[str, str]:
         """The same for a process of its own."""
         dumped = self.settings(**changed).model_dump(mode="json")
+        dumped |= dumped.pop("oauth_apps")
         return {f"HUB_{name.upper()}": str(value) for name, value in dumped.items()}
 
     async def connect(self, name: str = "crm", **config: Any) -> int:

@@ -11,8 +11,7 @@ from hub.contracts.pushing import PushResult
 class Blame(StrEnum):
     """Whom failures count against."""
 
-    RECORDS = "records"  # each that failed has used up an attempt
-    COMPANY = "company"  # one of the batch, perhaps: they travel in smaller companies until it is known which
+    RECORDS = "records"  # each that failed has used up an attempt, unless it failed in company
     CRM = "crm"  # it is away, or limits us, or refuses the key: nobody's attempt
 
 
@@ -32,7 +31,7 @@ def read(results: Sequence[PushResult]) -> Reading:
     """Look at all results of one call."""
     failures = [result for result in results if not result.ok and not result.gone]
     limited = [result for result in failures if result.kind is FailureKind.RATE_LIMIT]
-    stumbled = [result for result in failures if result.kind not in (FailureKind.RATE_LIMIT, FailureKind.VALIDATION)]
+    stumbled = [result for result in failures if stumbles(result)]
     waits = [result.retry_after for result in limited if result.retry_after is not None]
     return Reading(
         limited=bool(limited),
@@ -42,3 +41,20 @@ def read(results: Sequence[PushResult]) -> Reading:
         road=any(result.kind is not FailureKind.SERVER for result in stumbled),
         refused=any(result.kind is FailureKind.AUTH for result in stumbled),
     )
+
+
+def stumbles(result: PushResult) -> bool:
+    """Whether it failed in a way that says nothing about the record by itself."""
+    told = (FailureKind.RATE_LIMIT, FailureKind.VALIDATION)
+    return not result.ok and not result.gone and result.kind not in told
+
+
+def companies(results: Sequence[PushResult]) -> list[list[int]]:
+    """Places in ``results`` of those that stumbled over the same thing: nobody knows which of them is to blame."""
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for place, result in enumerate(results):
+        if stumbles(result):
+            error = result.error
+            told = (error.code, error.message, error.status) if error else ()
+            groups.setdefault((result.kind, *told), []).append(place)
+    return [group for group in groups.values() if len(group) > 1]
