@@ -29,6 +29,14 @@ def name_hint(record: Mapping[str, Any]) -> str | None:
     return f"{last}, {first}"
 
 
+def flat_person(row: Mapping[str, Any], custom: Mapping[str, Any], name_field: str) -> dict[str, Any]:
+    """A person and its custom fields (by name) in one, without the owner."""
+    email = primary(row.get("emails"))
+    first, last = split_name(row, custom.get(name_field), email)
+    own = {FIRST: first, LAST: last, EMAIL: email, PHONE: primary(row.get("phones"))}
+    return {**{name: value for name, value in custom.items() if name != name_field}, **own}
+
+
 def split_name(row: Mapping[str, Any], hint: Any, email: str | None) -> tuple[str | None, str | None]:
     """First and last name: as the hub wrote them, if the name is still that; else as Pipedrive says."""
     name = str(row.get("name") or "").strip()

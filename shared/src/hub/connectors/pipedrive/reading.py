@@ -13,20 +13,16 @@ from typing import Any
 from hub.connectors.pipedrive.answers import is_gone, unexpected
 from hub.connectors.pipedrive.api import Api
 from hub.connectors.pipedrive.mapping import PipedriveFieldMap
-from hub.connectors.pipedrive.person import primary, split_name
+from hub.connectors.pipedrive.person import flat_person
 from hub.connectors.pipedrive.schema import Schema
 from hub.connectors.pipedrive.users import Users
 from hub.connectors.pipedrive.wire import (
-    EMAIL,
-    FIRST,
     GET,
     IDS,
-    LAST,
     LIST,
     OWNER,
     PAGE,
     PERSONS,
-    PHONE,
     RECENTS,
     V1_LIST,
     PipedriveConfig,
@@ -103,15 +99,13 @@ class Reading:
         changed = _moment(row.get("update_time")) or _moment(row.get("add_time"))
         if row.get("is_deleted"):
             return RemoteRecord(str(number), {}, changed, deleted=True)
-        email = primary(row.get("emails"))
-        first, last = split_name(row, custom.pop(self._config.name_field, None), email)
-        person = {FIRST: first, LAST: last, EMAIL: email, PHONE: primary(row.get("phones"))}
+        person = flat_person(row, custom, self._config.name_field)
         owner = row.get("owner_id")
         if self._mapping.knows_owner(owner):
             person[OWNER] = owner
         else:
             person |= await self._users.shown(owner, by_email=self._config.owners_by_email)
-        return RemoteRecord(str(number), {**custom, **person}, changed)
+        return RemoteRecord(str(number), person, changed)
 
     async def _page(self, state: Mapping[str, Any]) -> tuple[list[Row], str | None]:
         page, since = state.get("page"), state.get("since")

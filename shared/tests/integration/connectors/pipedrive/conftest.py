@@ -52,13 +52,15 @@ class Company:
         return dict((await self.control("calls", method="GET"))["api"])
 
     def client(
-        self, *, tokens: Tokens | None = None, meter: Meter | None = None, timeout: float = 5.0, **config: Any
-    ) -> PipedriveClient:
+        self, *, tokens: Tokens | None = None, key: str = KEY, meter: Meter | None = None, timeout: float = 5.0,
+        **config: Any,
+    ) -> PipedriveClient:  # fmt: skip
         """A client; closed when the test ends."""
         document = {"crm_type": "pipedrive", "auth_type": "oauth2" if tokens else "api_key", **config}
+        tokens = tokens or FixedToken(key)
         app = OAuthApp("hub-client", "hub-secret", {"oauth": self.url, "api": self.url}, ("http://127.0.0.1",))
         settings = ClientSettings(
-            document, tokens or FixedToken(KEY), app, meter or Unmetered(), ("127.0.0.0/8",), timeout=timeout
+            document, tokens, app, meter or Unmetered(), ("127.0.0.0/8",), timeout=timeout
         )
         self._opened.append(PipedriveClient(settings))
         return self._opened[-1]
