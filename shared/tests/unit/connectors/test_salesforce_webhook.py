@@ -82,7 +82,7 @@ def test_the_acknowledgement_is_what_salesforce_waits_for() -> None:
     ("url", "headers"),
     [(f"{URL}?token=canary-webhook-secret", {}), (URL, {"Authorization": "Bearer canary-webhook-secret"})],
 )
-def test_who_knows_the_secret_is_believed(url: str, headers: dict[str, str]) -> None:
+def test_who_knows_the_secret_is_believed(url: str, headers: dict[str, Any]) -> None:
     for body in (SOAP, CHANGE):
         PARSER.verify(trust(), request(body, url, **headers))
 
@@ -100,7 +100,7 @@ def test_who_knows_the_secret_is_believed(url: str, headers: dict[str, str]) -> 
         (URL, {"X_Webhook_Signature": "sha256=00"}),
     ],
 )
-def test_who_does_not_is_refused(url: str, headers: dict[str, str]) -> None:
+def test_who_does_not_is_refused(url: str, headers: dict[str, Any]) -> None:
     for body in (SOAP, CHANGE):
         with pytest.raises(Unauthenticated):
             PARSER.verify(trust(), request(body, url, **headers))

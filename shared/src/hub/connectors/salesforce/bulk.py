@@ -63,7 +63,9 @@ class Ingest:
             job = job_id(await self._api.json("POST", "/jobs/ingest", order))
             path, headers = f"/jobs/ingest/{job}/batches", {"Content-Type": "text/csv; charset=UTF-8"}
             try:
-                await self._api.call("PUT", path, content, headers=headers, timeout=_UPLOAD_SECONDS)
+                answer = await self._api.call("PUT", path, content, headers=headers, timeout=_UPLOAD_SECONDS)
+                if answer.content:
+                    raise answers.unexpected("the job's data was not acknowledged")
             except CrmFailure:
                 await self._aborted(job)
                 raise

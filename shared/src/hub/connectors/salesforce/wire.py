@@ -127,7 +127,7 @@ class SalesforceConfig(BaseModel):
     opportunity: OpportunityConfig = OpportunityConfig()
     daily_limit: Annotated[int, Field(ge=100)] = 15_000
     bulk_threshold: Annotated[int, Field(ge=1)] = 2000
-    bulk_seconds: Annotated[float, Field(ge=10, le=3600)] = 600.0
+    bulk_seconds: Annotated[float, Field(ge=1, le=3600)] = 600.0
     pull_overlap: Annotated[int, Field(ge=0, le=86_400)] = 120
 
     def transformations(self) -> dict[str, Choices]:

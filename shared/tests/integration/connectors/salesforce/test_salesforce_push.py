@@ -10,6 +10,8 @@ from hub.contracts.connector import CrmClient
 from hub.contracts.failures import FailureKind
 from hub.contracts.pushing import PushItem, PushResult
 from hub.registry import CONNECTORS
+from simulators.salesforce.conversion import convert
+from simulators.salesforce.rules import DuplicateRule
 
 Open = Callable[..., CrmClient]
 BATCH = CONNECTORS["salesforce"].manifest.push_batch
@@ -139,14 +141,14 @@ async def test_whatever_the_road_does_each_lead_is_there_once(org: Any, client: 
     if kind == "lock":
         org.fault("lock", probability=0.1)
     api = client()
-    results = await insisted(api, [new(number, status="enrolled") for number in range(1, 801)])
+    results = await insisted(api, [new(number, status="enrolled") for number in range(1, 401)])
     updates = [changed(n + 1, each.external_id, city=f"C{n + 1}") for n, each in enumerate(results)]
     await insisted(api, updates)
     leads = org.by_reference()
-    assert len(leads) == len(org.leads()) == 800
-    assert all(leads[f"MPP-{number}"]["City"] == f"C{number}" for number in range(1, 801))
-    assert [leads[f"MPP-{n + 1}"]["Id"] for n in range(800)] == [each.external_id for each in results]
-    assert len(org.leads("Contact")) == len(org.leads("Opportunity")) == 800
+    assert len(leads) == len(org.leads()) == 400
+    assert all(leads[f"MPP-{number}"]["City"] == f"C{number}" for number in range(1, 401))
+    assert [leads[f"MPP-{n + 1}"]["Id"] for n in range(400)] == [each.external_id for each in results]
+    assert len(org.leads("Contact")) == len(org.leads("Opportunity")) == 400
 
 
 async def test_a_lost_answer_is_an_unknown_outcome(org: Any, client: Open) -> None:
@@ -196,8 +198,6 @@ async def test_a_converted_lead_says_so(org: Any, client: Open) -> None:
     (result,) = await api.push([new(1)])
     assert result.external_id
     record = org.crm.world.org
-    from simulators.salesforce.conversion import convert
-
     convert(record.records, result.external_id, {"convertedStatus": "Closed - Converted"}, record.person)
     (refused,) = await api.push([changed(1, result.external_id, city="Austin")])
     assert refused.error
@@ -234,8 +234,6 @@ async def test_an_update_names_the_record(org: Any, client: Open) -> None:
 
 
 async def test_duplicate_rules(org: Any, client: Open) -> None:
-    from simulators.salesforce.rules import DuplicateRule
-
     create = org.crm.world.create
     same = create("Lead", {"LastName": "A", "Company": "B", "Email": "P1@example.com"})["Id"]
     create("Lead", {"LastName": "A", "Company": "B", "Email": "p2@example.com"})
