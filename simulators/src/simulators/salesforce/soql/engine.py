@@ -10,7 +10,7 @@ from simulators.salesforce.schema import Schema
 from simulators.salesforce.soql.groups import grouped, is_grouped
 from simulators.salesforce.soql.parser import parse
 from simulators.salesforce.soql.paths import Fetch, Found, Paths
-from simulators.salesforce.soql.plan import source
+from simulators.salesforce.soql.plan import Source, source
 from simulators.salesforce.soql.predicates import comparing, compiled
 from simulators.salesforce.soql.select import selected, shape
 from simulators.salesforce.soql.syntax import Order, Query
@@ -67,34 +67,35 @@ class Engine:
             raise malformed(text, query.source_at, complaint, "INVALID_TYPE")
         paths = Paths(text, kind, self._schema, self._store)
         table = self._store.table(kind)
+        way = source(query, table)
+        found = _matching(query, paths, way, now, deleted)
         if is_grouped(query):
-            rows = grouped(query, paths, self._matching(query, paths, table, now, deleted))
+            rows = grouped(query, paths, found)
             return Result(table, [], rows, [], paths, deleted, len(rows))
         fields = selected(query, paths)
-        ids = self._ordered(query, paths, table, now, deleted)
+        ids = _ordered(query, paths, found, in_order=way.ordered)
         return Result(table, [] if query.count else ids, [], fields, paths, deleted, len(ids))
 
-    def _ordered(self, query: Query, paths: Paths, table: Table, now: datetime, deleted: bool) -> list[str]:
-        keys = [(comparing(paths.resolve(key.path)), key) for key in query.order]
-        found = self._matching(query, paths, table, now, deleted)
-        if keys and not source(query, table).ordered:
-            rows = list(found)
-            for fetch, key in reversed(keys):
-                rows = _sorted(rows, fetch, key)
-            found = rows
-        end = None if query.limit is None else query.offset + query.limit
-        return [record["Id"] for record in islice(found, query.offset, end)]
 
-    def _matching(
-        self, query: Query, paths: Paths, table: Table, now: datetime, deleted: bool
-    ) -> Iterable[Record]:  # fmt: skip
-        test = compiled(query.where, paths, now) if query.where else None
-        gone = told(now - RECYCLE_BIN)
-        for record in source(query, table).records:
-            if record["IsDeleted"] and (not deleted or record["SystemModstamp"] < gone):
-                continue
-            if test is None or test(record):
-                yield record
+def _ordered(query: Query, paths: Paths, found: Iterable[Record], *, in_order: bool) -> list[str]:
+    keys = [(comparing(paths.resolve(key.path)), key) for key in query.order]
+    if keys and not in_order:
+        rows = list(found)
+        for fetch, key in reversed(keys):
+            rows = _sorted(rows, fetch, key)
+        found = rows
+    end = None if query.limit is None else query.offset + query.limit
+    return [record["Id"] for record in islice(found, query.offset, end)]
+
+
+def _matching(query: Query, paths: Paths, way: Source, now: datetime, deleted: bool) -> Iterable[Record]:
+    test = compiled(query.where, paths, now) if query.where else None
+    gone = told(now - RECYCLE_BIN)
+    for record in way.records:
+        if record["IsDeleted"] and (not deleted or record["SystemModstamp"] < gone):
+            continue
+        if test is None or test(record):
+            yield record
 
 
 def _sorted(rows: list[Record], fetch: Fetch, key: Order) -> list[Record]:
