@@ -67,14 +67,18 @@ class Batches:
     async def read(
         self, kind: str, ids: Sequence[str], properties: Iterable[str], by: str = ""
     ) -> list[dict[str, Any]]:
-        """Records by id, or by a unique property; those that are not there are not returned. Raises CrmFailure."""
+        """Records by id, or by a unique property; those that are not there are left out. Raises CrmFailure."""
         names = list(properties)
 
         async def some(chunk: Sequence[str]) -> list[dict[str, Any]]:
             body: dict[str, Any] = {"properties": names, "inputs": [{"id": each} for each in chunk]}
             path = self._config.objects(kind, "/batch/read")
             document = await self._calls.json("POST", path, body | ({"idProperty": by} if by else {}))
-            return [dict(each) for each in answers.results(document)]
+            found = [dict(each) for each in answers.results(document)]
+            for row in document.get("errors") or ():
+                if isinstance(row, dict) and not answers.is_gone(error := _row_error(row)):
+                    raise CrmFailure(FailureKind.SERVER, error)  # not read, which is not the same as not there
+            return found
 
         chunks = [ids[at : at + wire.BATCH] for at in range(0, len(ids), wire.BATCH)]
         return [record for found in await asyncio.gather(*map(some, chunks)) for record in found]

@@ -21,7 +21,7 @@ from hub.connectors.hubspot.mapping import HubSpotFieldMap
 from hub.connectors.hubspot.portal import Portal
 from hub.connectors.hubspot.schema import Schema
 from hub.contracts.connector import PullRequest
-from hub.contracts.failures import CrmFailure
+from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 from hub.contracts.pulling import Page, PullMode, RemoteRecord
 
 
@@ -54,25 +54,25 @@ class Reader:
         records = await self._records(found)
         told = {record.record_id for record in records}
         missing = [each for each in dict.fromkeys(record_ids) if each not in told]
-        # The id of one that was merged leads to the record it lives on in, which need not name it.
-        strays = any(record.record_id not in record_ids for record in records if not record.deleted)
-        survivors = (
-            await asyncio.gather(*(self._survivor(each) for each in missing)) if strays else [None] * len(missing)
-        )
-        gone = zip(missing, survivors, strict=True)
-        return [*records, *(RemoteRecord(each, deleted=True, merged_into=into) for each, into in gone)]
+        return [*records, *await asyncio.gather(*map(self._missing, missing))]
 
-    async def _survivor(self, record_id: str) -> str | None:
+    async def _missing(self, record_id: str) -> RemoteRecord:
+        """What became of a record that a batch did not bring: asked alone, the id of a merged one leads to the other.
+
+        A batch that merely forgot it must not cost the customer a lead.
+        """
         if not wire.is_record_id(record_id):
-            return None
+            return RemoteRecord(record_id, deleted=True)
         try:
             record = await self._calls.json("GET", self._config.objects(wire.CONTACTS, f"/{record_id}"))
         except CrmFailure as failure:
             if failure.error.status == 404:
-                return None
+                return RemoteRecord(record_id, deleted=True)
             raise
         found = str(record.get("id")) if isinstance(record, dict) else ""
-        return found if wire.is_record_id(found) and found != record_id else None
+        if not wire.is_record_id(found) or found == record_id:
+            raise CrmFailure(FailureKind.SERVER, RecordError("UNEXPECTED_ANSWER", "a record was left out of its batch"))
+        return RemoteRecord(record_id, deleted=True, merged_into=found)
 
     async def _beginning(self) -> Listing:
         """The newest moment of all contacts is where changes begin later; the search tells their number as well."""

@@ -236,3 +236,16 @@ async def test_a_cursor_that_is_not_ours_begins_anew(hubspot: HubSpot, client: O
     for cursor in (None, {"page": 5}):
         records, _ = await everything(client(), PullMode.CHANGES, cursor)
         assert len(seen(records)) == 10
+
+
+async def test_a_record_that_could_not_be_read_is_not_taken_for_deleted(hubspot: HubSpot, client: Open) -> None:
+    (number,) = hubspot.world.seed("contacts", 1, None, 1)
+    api = client()
+    await api.describe()
+    troubled = '{"status": "COMPLETE", "results": [], "errors": [{"category": "INTERNAL_ERROR", "message": "m"}]}'
+    forgetful = '{"status": "COMPLETE", "results": []}'
+    for body, code in ((troubled, "INTERNAL_ERROR"), (forgetful, "UNEXPECTED_ANSWER")):
+        hubspot.faults({"kind": "status", "status": 207, "body": body, "match": {"path": "/batch/read"}})
+        with pytest.raises(CrmFailure) as caught:
+            await api.fetch([number])
+        assert caught.value.error.code == code
