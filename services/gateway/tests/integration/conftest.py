@@ -195,6 +195,12 @@ async def listening(hub: Hub) -> AsyncIterator[Hub]:
 
 
 @pytest.fixture
+def listened() -> Callable[[Hub], AbstractAsyncContextManager[Hub]]:
+    """Collects what a hub of the test's own publishes."""
+    return listening
+
+
+@pytest.fixture
 async def hub(database_url: str, make_hub: MakeHub) -> AsyncIterator[Hub]:
     """The gateway on the embedded bus, listened to."""
     async with make_hub(database_url) as made, listening(made) as hub:

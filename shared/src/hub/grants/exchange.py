@@ -3,6 +3,7 @@
 A vendor may repeat what it was sent: nothing secret gets into an error.
 """
 
+import base64
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -72,10 +73,10 @@ class OAuthServers:
                 timeout=self._timeout,
                 headers={"Accept": "application/json"},
             )
-        auth = aiohttp.BasicAuth(*call.basic, encoding="utf-8") if call.basic else None
+        headers = {"Authorization": _basic(*call.basic)} if call.basic else None
         try:
             async with self._session.request(
-                call.method, call.url, data=dict(call.form) or None, auth=auth, allow_redirects=False
+                call.method, call.url, data=dict(call.form) or None, headers=headers, allow_redirects=False
             ) as response:
                 answer = Answer(response.status, response.headers, await _read_capped(response))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
@@ -114,6 +115,10 @@ def _no_token_answer(answer: Answer) -> CrmFailure | None:
         told = RecordError("NOT_JSON", "the OAuth server's answer is no JSON object", status=answer.status)
         return CrmFailure(FailureKind.SERVER, told, stored=None)
     return None
+
+
+def _basic(client_id: str, client_secret: str) -> str:
+    return "Basic " + base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
 
 
 def _secrets(call: TokenCall) -> list[str]:
