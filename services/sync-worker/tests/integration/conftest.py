@@ -1,9 +1,11 @@
 """A hub around sync-worker: database, embedded bus, CRM simulator, and leads as the transformer would leave them."""
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from hub.contracts import events as e
 from hub.contracts.cloudevents import Event, decode_batch
 from hub.contracts.ids import now_text
 from hub.contracts.records import lead_document
+from hub.local.children import spawn, stop
 from hub.runtime import Service
 from hub.store.pool import open_pool
 from hub.vault import Keyring, Vault
@@ -203,6 +206,24 @@ def worker(world: World) -> Worker:
             await service.close()
 
     return run
+
+
+@pytest.fixture
+def processes(world: Any) -> Iterator[Any]:
+    """``processes()`` starts a worker process; all are ended with the test."""
+    started: list[subprocess.Popen[bytes]] = []
+    logs = (world.folder / "workers.log").open("ab")
+
+    def start(**settings: Any) -> subprocess.Popen[bytes]:
+        started.append(
+            spawn([sys.executable, "-m", "sync_worker"], environment=world.environment(**settings), log=logs)
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        stop(process)
+    logs.close()
 
 
 async def _eventually(condition: Callable[[], Any], within: float = 15.0) -> None:

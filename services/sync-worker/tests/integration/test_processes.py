@@ -3,35 +3,12 @@
 import asyncio
 import random
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from hub.local.children import spawn, stop
+from hub.local.children import stop
 from simulators.custom.faults import Faults
 
 QUICK = {"retry_config": {"max_attempts": 3, "initial_delay": 50, "max_delay": 200, "backoff_multiplier": 2}}
-Process = subprocess.Popen[bytes]
-
-
-@pytest.fixture
-def processes(world: Any) -> Iterator[Any]:
-    """``processes()`` starts a worker process; all are ended with the test."""
-    started: list[Process] = []
-    logs = (world.folder / "workers.log").open("ab")
-
-    def start(**settings: Any) -> Process:
-        process = spawn([sys.executable, "-m", "sync_worker"], environment=world.environment(**settings), log=logs)
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        stop(process)
-    logs.close()
 
 
 async def test_killed_at_random_moments_it_creates_no_record_twice(
