@@ -100,10 +100,10 @@ def test_agents_are_owners_if_they_are_known(agent: str, owner: str | None) -> N
 
 
 def test_owners_are_agents() -> None:
-    converter = mapping(owners={"agent123": ANA[:15]})
+    converter = mapping(owners={"agent123": ANA[:15]}, owners_by_email=False)
     assert converter.inbound({"OwnerId": ANA}).registers == {"agent_id": "agent123"}
     assert converter.inbound({"OwnerId": BO, "Owner.Email": "bo@x.com"}).registers == {"agent_id": f"salesforce:{BO}"}
-    by_email = mapping(owners_by_email=True)
+    by_email = mapping()
     assert by_email.inbound({"OwnerId": BO, "Owner.Email": "bo@x.com"}).registers == {"agent_id": "bo@x.com"}
     assert by_email.inbound({"OwnerId": BO, "Owner.Email": None}).registers == {"agent_id": f"salesforce:{BO}"}
 
@@ -190,5 +190,5 @@ def test_what_goes_out_comes_back(registers: dict[str, Any]) -> None:
     )
 )
 def test_any_record_is_read(record: dict[str, Any]) -> None:
-    for converter in (mapping(), mapping(owners_by_email=True)):
+    for converter in (mapping(), mapping(owners_by_email=False)):
         converter.inbound(record)

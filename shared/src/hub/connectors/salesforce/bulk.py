@@ -19,7 +19,7 @@ from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 NULL = "#N/A"
 CSV = {"Accept": "text/csv"}
 _UPLOAD_SECONDS, _RESULT_SECONDS = 120.0, 60.0
-_TRIES, _PAUSE = 5, 0.2
+_TRIES, _PAUSE, _LONGEST_PAUSE = 5, 0.2, 15.0
 _POLLS = (0.3, 0.5, 1.0, 2.0, 3.0, 5.0)  # seconds between looks at a job; the last one for ever
 _OVER = frozenset({"JobComplete", "Failed", "Aborted"})
 _PASSING = frozenset({FailureKind.NETWORK, FailureKind.SERVER})
@@ -118,9 +118,10 @@ async def persistently(work: Callable[[], Awaitable[T]]) -> T:
         try:
             return await work()
         except CrmFailure as failure:
-            if failure.kind not in _PASSING or attempt == _TRIES:
+            pause = failure.retry_after or _PAUSE * 2**attempt
+            if failure.kind not in _PASSING or attempt == _TRIES or pause > _LONGEST_PAUSE:
                 raise
-            await asyncio.sleep(failure.retry_after or _PAUSE * 2**attempt)
+            await asyncio.sleep(pause)
     raise AssertionError("the last attempt returns or raises")
 
 

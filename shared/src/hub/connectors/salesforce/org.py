@@ -1,7 +1,7 @@
 """What is known of the org: its lead object, its users, and who the hub is there. Kept for a while."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from hub.connectors.salesforce import answers
@@ -24,9 +24,10 @@ class Org:
     def __init__(self, api: Api, mapping: SalesforceFieldMap) -> None:
         self._api, self._mapping = api, mapping
         self._lead: LeadObject | None = None
-        self._lead_until = self._owners_until = self._user_until = 0.0
+        self._lead_until = self._owners_until = self._users_until = self._user_until = 0.0
         self._changed_asked = -_PATIENCE_SECONDS
         self._owners: list[Owner] = []
+        self._users: list[Owner] = []
         self._user: Mapping[str, Any] = {}
 
     async def lead(self) -> LeadObject:
@@ -57,16 +58,30 @@ class Org:
     async def owners(self) -> list[Owner]:
         """Users, and queues where the org shows them. Raises CrmFailure."""
         if time.monotonic() > self._owners_until:
-            users = [_owner(row) for row in await self._api.query_all_pages(_USERS)]
+            users = await self._all_users()
             try:
                 queues = [_owner(row) for row in await self._api.query_all_pages(_QUEUES)]
             except CrmFailure as failure:
                 if failure.kind is not FailureKind.VALIDATION:
                     raise
                 queues = []  # this user may not see them
-            self._owners = [owner for owner in (*users, *queues) if owner]
+            self._owners = [*users, *(queue for queue in queues if queue)]
             self._owners_until = time.monotonic() + _KEPT_SECONDS
         return self._owners
+
+    async def user_ids(self, emails: Collection[str]) -> dict[str, str]:
+        """Active users by e-mail address in lower case; no call for no addresses. Raises CrmFailure."""
+        if not emails:
+            return {}
+        users = await self._all_users()
+        return {user.email.casefold(): user.id for user in users if user.active and user.email}
+
+    async def _all_users(self) -> list[Owner]:
+        if time.monotonic() > self._users_until:
+            found = [_owner(row) for row in await self._api.query_all_pages(_USERS)]
+            self._users = [user for user in found if user]
+            self._users_until = time.monotonic() + _KEPT_SECONDS
+        return self._users
 
     async def user_id(self) -> str | None:
         """The hub's own user: who owns what the hub creates. None where Salesforce does not say."""

@@ -47,6 +47,7 @@ class Written:
 
 
 Outcome = Written | CrmFailure
+Request = tuple[str, str, Mapping[str, Any]]  # method, path, body
 Done = dict[tuple[int, str], tuple[Row, Outcome]]  # by item and part
 
 
@@ -115,27 +116,26 @@ class RowMaker:
         just_enrolled = item.external_id is None or self._mapping.status_field in item.fields
         for companion in item.companions:
             table = getattr(self._config.objects, companion.object, None)
-            is_contact = companion.object == "contact"
-            if not table or not reference or not (just_enrolled or is_contact):
-                continue  # an opportunity is the salespeople's once it is there
+            if not table or not reference or not just_enrolled:
+                continue  # once they are there, they are the salespeople's
             fields = self._with_owner(dict(companion.fields)) | {reference: companion.reference}
-            if not is_contact:
+            if companion.object == "opportunity":
                 fields["CloseDate"] = self._close_date
             rows.append(Row(index, companion.object, table, "upsert", fields, reference))
         return rows
 
 
-def needs_owners(items: Sequence[PushItem]) -> bool:
-    """Whether an agent is named by e-mail address."""
-    values = [fields.get(OWNER) for item in items for fields in _all_fields(item)]
-    return any(isinstance(value, str) and "@" in value for value in values)
+def emails_of_owners(items: Sequence[PushItem]) -> set[str]:
+    """Agents who are named by e-mail address, in lower case."""
+    written = [
+        fields
+        for item in items
+        for fields in (item.fields if item.external_id else item.record, *(each.fields for each in item.companions))
+    ]
+    return {owner.casefold() for fields in written if isinstance(owner := fields.get(OWNER), str) and "@" in owner}
 
 
-def _all_fields(item: PushItem) -> list[Mapping[str, Any]]:
-    return [item.fields, item.record, *(companion.fields for companion in item.companions)]
-
-
-def request(rows: Sequence[Row]) -> tuple[str, str, Mapping[str, Any]]:
+def request(rows: Sequence[Row]) -> Request:
     """Method, path and body of the call for at most 200 rows of one table and operation."""
     first = rows[0]
     records = [_record(row) for row in rows]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hub.connectors.salesforce.api import Api
-from hub.connectors.salesforce.rows import Done, Row, key_of, outcomes, request
+from hub.connectors.salesforce.rows import Done, Request, Row, key_of, outcomes, request
 from hub.connectors.salesforce.wire import COLLECTION
 from hub.contracts.failures import CrmFailure
 
@@ -32,25 +32,33 @@ class Collections:
     async def _send(self, groups: list[list[Row]]) -> Done:
         """One call: a collection, or a composite of several."""
         wishes = [request(rows) for rows in groups]
-        headers = self._headers()
-        try:
-            if len(groups) == 1:
-                method, path, body = wishes[0]
-                documents = [await self._api.json(method, path, body, headers=headers)]
-            else:
-                documents = await self._api.composite(
-                    [
-                        {"method": method, "url": self._config.data(path), "referenceId": f"rows{index}", "body": body}
-                        | ({"httpHeaders": headers} if headers else {})
-                        for index, (method, path, body) in enumerate(wishes)
-                    ]
-                )
-        except CrmFailure as failure:
-            documents = [failure] * len(groups)
+        if len(groups) == 1 or any(_reads_as_reference(row) for rows in groups for row in rows):
+            documents = [await self._collection(wish) for wish in wishes]
+        else:
+            documents = await self._composite(wishes)
         done: Done = {}
         for rows, document in zip(groups, documents, strict=True):
             done |= _paired(rows, document)
         return done
+
+    async def _collection(self, wish: Request) -> Any:
+        method, path, body = wish
+        try:
+            return await self._api.json(method, path, body, headers=self._headers())
+        except CrmFailure as failure:
+            return failure
+
+    async def _composite(self, wishes: Sequence[Request]) -> list[Any]:
+        headers = self._headers()
+        inner = [
+            {"method": method, "url": self._config.data(path), "referenceId": f"rows{index}", "body": body}
+            | ({"httpHeaders": headers} if headers else {})
+            for index, (method, path, body) in enumerate(wishes)
+        ]
+        try:
+            return await self._api.composite(inner)
+        except CrmFailure as failure:
+            return [failure] * len(wishes)
 
     def _headers(self) -> dict[str, str]:
         headers = {} if self._config.auto_assign else {"Sforce-Auto-Assign": "FALSE"}
@@ -73,6 +81,11 @@ def _calls(rows: Sequence[Row]) -> list[list[list[Row]]]:
         if len(group) == COLLECTION:
             full[kind] = place + 1
     return [list(chunk.values()) for chunk in chunks]
+
+
+def _reads_as_reference(row: Row) -> bool:
+    """A composite takes ``@{…}`` for the result of another request, in people's texts too."""
+    return any(isinstance(value, str) and "@{" in value for value in row.fields.values())
 
 
 def _paired(rows: Sequence[Row], document: Any) -> Done:

@@ -119,7 +119,7 @@ class SalesforceConfig(BaseModel):
     field_mappings: FieldMappings = FieldMappings()
     custom_transformations: dict[Name, Choices] = {}
     owners: dict[Name, Annotated[str, AfterValidator(_owner)]] = {}
-    owners_by_email: bool = False
+    owners_by_email: bool = True
     required_defaults: dict[ApiName, Name] = {"LastName": PLACEHOLDER, "Company": PLACEHOLDER}
     duplicates: Literal["link", "allow", "refuse"] = "link"
     look_up_by_email: bool = False

@@ -16,9 +16,9 @@ from hub.connectors.salesforce.rows import (
     Row,
     RowMaker,
     Written,
+    emails_of_owners,
     is_duplicate,
     key_of,
-    needs_owners,
     repaired,
     result,
 )
@@ -87,7 +87,7 @@ class Writer:
 
     async def _write(self, items: Sequence[PushItem]) -> Done:
         lead = await self._org.lead()
-        owners = await self._owner_ids() if needs_owners(items) else {}
+        owners = await self._org.user_ids(emails_of_owners(items))
         maker = RowMaker(self._config, self._mapping, lead, owners, datetime.now(UTC).date())
         found = await self._found_by_email(items, lead)
         made = [row for index, item in enumerate(items) for row in maker.rows(index, item, found.get(_email(item)))]
@@ -100,10 +100,6 @@ class Writer:
         # Where nothing is left to write, nothing is sent, and it is told what was left out.
         idle = [row for row in made if not row.fields]
         return done | {key_of(row): (row, Written(items[row.item].external_id or "", False)) for row in idle}
-
-    async def _owner_ids(self) -> dict[str, str]:
-        owners = await self._org.owners()
-        return {owner.email.casefold(): owner.id for owner in owners if owner.email and owner.active}
 
     async def _found_by_email(self, items: Sequence[PushItem], lead: LeadObject) -> Mapping[str, str]:
         """Existing records that new leads are: asked for where a create could not be repeated without harm."""

@@ -13,7 +13,7 @@ from hub.registry import CONNECTORS
 from simulators.salesforce.fields import plain
 
 Open = Callable[..., CrmClient]
-MAPPING = CONNECTORS["salesforce"].mapping({"crm_type": "salesforce"})
+BY_ID = CONNECTORS["salesforce"].mapping({"owners_by_email": False})
 
 
 async def pages(api: CrmClient, mode: PullMode, cursor: Cursor | None = None, **options: Any) -> AsyncIterator[Page]:
@@ -51,8 +51,8 @@ def same(told: Mapping[str, RemoteRecord], stored: Mapping[str, Mapping[str, Any
     alive = {record_id: record for record_id, record in told.items() if not record.deleted}
     assert set(alive) == set(stored)
     for record_id, record in alive.items():
-        registers = MAPPING.inbound(record.fields).registers
-        expected = MAPPING.inbound(stored[record_id]).registers
+        registers = BY_ID.inbound(record.fields).registers
+        expected = BY_ID.inbound(stored[record_id]).registers
         assert {name: value for name, value in registers.items() if value is not None} == expected
     return True
 
@@ -209,12 +209,14 @@ async def test_whose_a_lead_is(org: Any, client: Open) -> None:
     theirs = world.create("Lead", {"LastName": "A", "Company": "B", "OwnerId": agent})["Id"]
     own = world.create("Lead", {"LastName": "A", "Company": "B", "OwnerId": ours})["Id"]
     made = org.by_reference()["MPP-1"]["Id"]
-    told, _ = await read(client(), PullMode.FULL)
-    agents = {record_id: MAPPING.inbound(record.fields).registers.get("agent_id") for record_id, record in told.items()}
-    assert agents == {theirs: f"salesforce:{agent}", own: f"salesforce:{ours}", made: None}
-    by_email = CONNECTORS["salesforce"].mapping({"crm_type": "salesforce", "owners_by_email": True})
-    told, _ = await read(client(owners_by_email=True), PullMode.FULL)
-    assert by_email.inbound(told[theirs].fields).registers["agent_id"] == "agent1@hub.example.com"
+    for by_email, expected in (
+        (True, {theirs: "agent1@hub.example.com", own: "integration@hub.example.com", made: None}),
+        (False, {theirs: f"salesforce:{agent}", own: f"salesforce:{ours}", made: None}),
+    ):
+        mapping = CONNECTORS["salesforce"].mapping({"owners_by_email": by_email})
+        told, _ = await read(client(owners_by_email=by_email), PullMode.FULL)
+        agents = {each.record_id: mapping.inbound(each.fields).registers.get("agent_id") for each in told.values()}
+        assert agents == expected
 
 
 async def test_a_field_that_vanishes_or_appears_stops_nothing(org: Any, client: Open) -> None:
