@@ -141,10 +141,10 @@ def test_what_is_not_the_hubs_business() -> None:
     inbound = mapping.inbound({"id": 1, "name": "x", "owner_email": "a@b.c", "Lead Status": "Asleep", "MPP Name": "x"})
     assert inbound.registers == {}
     assert [(each.field, each.code) for each in inbound.problems] == [("Lead Status", "UNKNOWN_VALUE")]
-    assert mapping.inbound({"user_id": 3, "owner_email": "a@b.c"}).registers == {"agent_id": "pipedrive:3"}
-    by_email = compile_mapping({"crm_type": "pipedrive", "owners_by_email": True})
-    assert by_email.inbound({"user_id": 3, "owner_email": "a@b.c"}).registers == {"agent_id": "a@b.c"}
-    assert by_email.outbound({"agent_id": "a@b.c"}) == {"user_id": "a@b.c"}
+    assert mapping.inbound({"user_id": 3, "owner_email": "a@b.c"}).registers == {"agent_id": "a@b.c"}
+    assert mapping.outbound({"agent_id": "a@b.c"}) == {"user_id": "a@b.c"}
+    by_number = compile_mapping({"crm_type": "pipedrive", "owners_by_email": False})
+    assert by_number.inbound({"user_id": 3, "owner_email": "a@b.c"}).registers == {"agent_id": "pipedrive:3"}
 
 
 def test_the_deal_of_an_enrolment() -> None:

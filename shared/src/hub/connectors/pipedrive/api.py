@@ -1,5 +1,6 @@
 """Calls to Pipedrive: each is one of the two seconds' calls and costs tokens of the company's day."""
 
+import hashlib
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
@@ -42,15 +43,16 @@ class Api:
     """One connection's calls. Open it inside a running loop, and close it."""
 
     def __init__(self, settings: ClientSettings, config: PipedriveConfig) -> None:
-        self._meter = settings.meter
+        self._meter, self._tokens = settings.meter, settings.tokens
         keyed = config.auth_type == "api_key"
         api = (settings.app.hosts.get("api") if settings.app else None) or DEFAULT_API
         own = f"https://{config.company_domain}.pipedrive.com" if config.company_domain else api
+        self._base = own if keyed else None  # else the address that the grant names
         self._short = keyed and own.rstrip("/") == DEFAULT_API  # where v1 is /v1
         self._calls = Calls(
             replace(settings, meter=_TokenMeter(settings.meter)),
             answers.judge,
-            base_url=own if keyed else None,  # else the address that the grant names
+            base_url=self._base,
             learn=self._learn,
             authorise=_api_token if keyed else bearer,
         )
@@ -58,6 +60,11 @@ class Api:
     async def close(self) -> None:
         """Close all connections."""
         await self._calls.close()
+
+    async def whose(self) -> bytes:
+        """A digest of address and token: as long as it is the same, so is the company. Raises CrmFailure."""
+        token = await self._tokens.current()
+        return hashlib.sha256(f"{self._base or token.base_url}\n{token.value}".encode()).digest()
 
     async def call(
         self, method: str, path: str, body: Any = None, *, tokens: int, search: bool = False, **query: Any

@@ -79,7 +79,7 @@ class PipedriveClient:
 
     async def owners(self) -> list[Owner]:
         """Users. Raises CrmFailure."""
-        return list(await self._users.owners())
+        return await self._users.owners(older_than=0.0)
 
     async def close(self) -> None:
         """Close all connections."""

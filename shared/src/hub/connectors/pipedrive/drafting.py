@@ -101,6 +101,12 @@ def body(
     return told | ({"custom_fields": custom} if custom else {})
 
 
+def left_out(drafted: Draft, known: Catalogue, sent: Mapping[str, Any]) -> tuple[str, ...]:
+    """Fields that Pipedrive has no place for, or nobody made one; and an owner that it does not know."""
+    names = [name for name, value in drafted.custom.items() if value is not None and name not in known.by_name]
+    return (*names, *([OWNER] if OWNER in drafted.fields and "owner_id" not in sent else []))
+
+
 def blamed(failure: CrmFailure, drafted: Draft, known: Catalogue) -> CrmFailure:
     """The failure in flat terms: which of the hub's fields it was, and what was tried."""
     error = failure.error

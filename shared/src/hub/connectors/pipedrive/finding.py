@@ -17,7 +17,7 @@ from hub.connectors.pipedrive.wire import FIND, LIST, PAGE, PERSONS, SEARCH_PERS
 from hub.contracts.ids import parse_lead_external_id
 
 _KEPT = 50_000  # references
-_NEWEST_PAGES = 4
+_NEWEST_PAGES = 10
 _SEARCH_LAG = timedelta(minutes=10)
 _MOST_TERM = 500
 
@@ -31,6 +31,7 @@ class Finding:
         self._lock = asyncio.Lock()
         self._asked = 0  # questions so far, and how many of them the last reading answers
         self._answered = -1
+        self._everybody = False
 
     def keep(self, reference: str, record_id: str) -> None:
         """Written or seen."""
@@ -49,8 +50,10 @@ class Finding:
             return self._known[reference]
         key = await self._key()
         if key is not None:
-            await self._read_newest(key)
-            found = self._known.get(reference) or await self._search(key, reference)
+            everybody = await self._read_newest(key)
+            found = self._known.get(reference)
+            if found is None and not everybody:
+                found = await self._search(key, reference)
             if found is not None:
                 return found
         return await self.by_email(email) if email else None
@@ -76,18 +79,18 @@ class Finding:
         field = (await self._schema.known()).by_name.get(self._config.reference_field)
         return field.key if field else None
 
-    async def _read_newest(self, key: str) -> None:
-        """Read the newest persons, once for all who ask while it is read."""
+    async def _read_newest(self, key: str) -> bool:
+        """Read the newest persons, once for all who ask while it is read; whether these are all there are."""
         self._asked += 1
         mine = self._asked
         async with self._lock:
-            if self._answered >= mine:
-                return
-            covers = self._asked
-            await self._newest(key)
-            self._answered = covers
+            if self._answered < mine:
+                covers = self._asked
+                self._everybody = await self._newest(key)
+                self._answered = covers
+            return self._everybody
 
-    async def _newest(self, key: str) -> None:
+    async def _newest(self, key: str) -> bool:
         cursor: str | None = None
         oldest: str | None = None
         for _ in range(_NEWEST_PAGES):
@@ -102,7 +105,8 @@ class Finding:
             added = [str(row["add_time"]) for row in rows if row.get("add_time")]
             oldest = oldest or (_before(added[0]) if added else None)
             if cursor is None or not added or (oldest is not None and added[-1] < oldest):
-                return
+                return cursor is None
+        return False
 
     async def _search(self, key: str, reference: str) -> str | None:
         hits, _ = await self._api.rows(

@@ -8,10 +8,10 @@ from typing import Any
 from hub.connectors.pipedrive.api import Api
 from hub.connectors.pipedrive.catalogue import Catalogue, CustomField, catalogue, field_wish
 from hub.connectors.pipedrive.mapping import PipedriveFieldMap
+from hub.connectors.pipedrive.shelf import FRESH_SECONDS, SHELF
 from hub.connectors.pipedrive.wire import FIELDS_WRITE, LIST, PipedriveConfig, is_key
 from hub.contracts.failures import CrmFailure, FailureKind
 
-FRESH_SECONDS = 600.0
 _STRANGE_SECONDS = 5.0  # fields that stay strange must not cost a reading each
 _LONG = frozenset({"notes", "address"})  # registers
 
@@ -22,7 +22,7 @@ class Schema:
     def __init__(self, api: Api, path: str, config: PipedriveConfig, mapping: PipedriveFieldMap) -> None:
         self._api, self._path, self._config, self._mapping = api, path, config, mapping
         self._spelled = {**mapping.spelled, **{n.casefold(): n for n in (config.reference_field, config.name_field)}}
-        self._read_at = float("-inf")
+        self._read_at = self._not_before = float("-inf")
         self._catalogue = Catalogue({}, {})
         self._lock = asyncio.Lock()
         self._refused: set[str] = set()
@@ -32,7 +32,7 @@ class Schema:
         if time.monotonic() - self._read_at > older_than:
             async with self._lock:
                 if time.monotonic() - self._read_at > older_than:
-                    await self._load()
+                    await self._take(max(self._not_before, time.monotonic() - older_than))
         return self._catalogue
 
     async def fitting(self, rows: list[Mapping[str, Any]]) -> Catalogue:
@@ -44,7 +44,7 @@ class Schema:
 
     def forget(self) -> None:
         """Pipedrive refused a field or an option: somebody changed them."""
-        self._read_at = float("-inf")
+        self._read_at, self._not_before = float("-inf"), time.monotonic()
 
     async def ensured(self, samples: Mapping[str, Any]) -> Catalogue:
         """The fields, with one for each name (that has a value), made if need be and allowed. Raises CrmFailure."""
@@ -70,10 +70,19 @@ class Schema:
                 await self._load()
         return self._catalogue
 
+    async def _take(self, since: float) -> None:
+        """From the shelf, if somebody read them since then; else from Pipedrive."""
+        read_at, rows = SHELF.get(await self._api.whose(), self._path, since)
+        if rows is None:
+            await self._load()
+        else:
+            self._catalogue, self._read_at = catalogue(rows, self._spelled), read_at
+
     async def _load(self) -> None:
         rows = [row async for row in self._api.every(self._path, tokens=LIST)]
         self._catalogue = catalogue(rows, self._spelled)
         self._read_at = time.monotonic()
+        SHELF.put(await self._api.whose(), self._path, rows)
 
     def _missing(self, samples: Mapping[str, Any], known: Catalogue) -> list[str]:
         return [
@@ -92,7 +101,7 @@ class Schema:
             await self._api.call("POST", self._path, wish, tokens=FIELDS_WRITE)
         except CrmFailure as failure:
             if failure.kind is not FailureKind.VALIDATION:
-                self._read_at = float("-inf")  # it may be there: read before it is made once more
+                self.forget()  # it may be there: read before it is made once more
                 raise
             self._refused.add(name)  # the plan's number of fields is used up, say: the rest is written without it
             return

@@ -7,10 +7,9 @@ from typing import Any
 
 from hub.connectors.pipedrive.answers import unexpected
 from hub.connectors.pipedrive.api import Api
+from hub.connectors.pipedrive.shelf import FRESH_SECONDS, SHELF
 from hub.connectors.pipedrive.wire import ME, OWNER, OWNER_EMAIL, USERS, V1_LIST, V1_ME
 from hub.contracts.pulling import Identity, Owner
-
-_FRESH_SECONDS = 600.0
 
 
 class Users:
@@ -18,22 +17,22 @@ class Users:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._me: Mapping[str, Any] | None = None
-        self._owners: list[Owner] = []
-        self._read_at = float("-inf")
         self._lock = asyncio.Lock()
 
-    async def me(self) -> Mapping[str, Any]:
+    async def me(self, *, older_than: float = FRESH_SECONDS) -> Mapping[str, Any]:
         """The user that the hub acts as. Raises CrmFailure."""
         async with self._lock:
-            if self._me is None:
-                self._me = await self._api.record("GET", ME, tokens=V1_ME)
-            return self._me
+            whose = await self._api.whose()
+            _, me = SHELF.get(whose, ME, time.monotonic() - older_than)
+            if me is None:
+                me = await self._api.record("GET", ME, tokens=V1_ME)
+                SHELF.put(whose, ME, me)
+            found: Mapping[str, Any] = me
+            return found
 
     async def identity(self) -> Identity:
         """Whom the connection talks to, asked anew. Raises CrmFailure."""
-        self._me = None
-        me = await self.me()
+        me = await self.me(older_than=0.0)
         company = me.get("company_id")
         return Identity(
             None if company is None else str(company),
@@ -41,16 +40,17 @@ class Users:
             str(me.get("email") or me.get("name") or "") or None,
         )
 
-    async def owners(self) -> list[Owner]:
+    async def owners(self, *, older_than: float = FRESH_SECONDS) -> list[Owner]:
         """All users. Raises CrmFailure."""
         async with self._lock:
-            if time.monotonic() - self._read_at > _FRESH_SECONDS:
+            whose = await self._api.whose()
+            _, rows = SHELF.get(whose, USERS, time.monotonic() - older_than)
+            if rows is None:
                 rows = (await self._api.call("GET", USERS, tokens=V1_LIST)).get("data")
                 if not isinstance(rows, list):
                     raise unexpected("the answer is not a list of users")
-                self._owners = [_owner(row) for row in rows if isinstance(row, dict) and row.get("id") is not None]
-                self._read_at = time.monotonic()
-            return self._owners
+                SHELF.put(whose, USERS, rows)
+            return [_owner(row) for row in rows if isinstance(row, dict) and isinstance(row.get("id"), int)]
 
     async def number(self, agent: int | str) -> int | None:
         """The id of an agent: as it stands, or of the active user with that e-mail address. Raises CrmFailure."""

@@ -104,7 +104,7 @@ class PipedriveConfig(BaseModel):
     create_fields: bool = True
     create_options: bool = True
     owners: dict[Name, Annotated[int, Field(ge=1)]] = {}
-    owners_by_email: bool = False
+    owners_by_email: bool = True
     look_up_by_email: bool = False
     visible_to: Literal[1, 3, 5, 7] | None = None
     deal: DealConfig = DealConfig()

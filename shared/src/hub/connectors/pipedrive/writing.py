@@ -8,7 +8,16 @@ from hub.connectors.pipedrive.answers import is_gone, unexpected
 from hub.connectors.pipedrive.api import Api
 from hub.connectors.pipedrive.catalogue import Catalogue, CustomField
 from hub.connectors.pipedrive.deals import Deals
-from hub.connectors.pipedrive.drafting import Draft, blamed, body, draft, has_amounts, missing_options, needs_current
+from hub.connectors.pipedrive.drafting import (
+    Draft,
+    blamed,
+    body,
+    draft,
+    has_amounts,
+    left_out,
+    missing_options,
+    needs_current,
+)
 from hub.connectors.pipedrive.finding import Finding
 from hub.connectors.pipedrive.reading import Reading
 from hub.connectors.pipedrive.schema import Schema
@@ -123,7 +132,7 @@ class Writing:
         try:
             owner = await self._owner(drafted)
             wanted = body(drafted, known, current.get(place or "", {}), owner, currency)
-            number, action = await self._owned(drafted, place, wanted)
+            number, action, sent = await self._owned(drafted, place, wanted)
         except CrmFailure as failure:
             stale = failure.kind is FailureKind.VALIDATION and (failure.error.field or "").startswith("custom_fields")
             gone = place is not None and is_gone(failure)
@@ -140,16 +149,19 @@ class Writing:
             self._doubtful.add(item.reference)  # the person is there: another create is an update
             return _failed(failure, item, unknown=True), False
         self._doubtful.discard(item.reference)
-        return PushResult(True, number, action), False
+        return PushResult(True, number, action, left_out=left_out(drafted, known, sent)), False
 
-    async def _owned(self, drafted: Draft, place: str | None, wanted: Mapping[str, Any]) -> tuple[str, Action]:
-        """``_send``; an owner that Pipedrive does not know (any more) must not hold up the rest."""
+    async def _owned(
+        self, drafted: Draft, place: str | None, wanted: Mapping[str, Any]
+    ) -> tuple[str, Action, Mapping[str, Any]]:
+        """``_send``, and what was sent; an owner that Pipedrive does not know (any more) must not hold up the rest."""
         try:
-            return await self._send(drafted, place, wanted)
+            return *await self._send(drafted, place, wanted), wanted
         except CrmFailure as failure:
             if failure.kind is not FailureKind.VALIDATION or failure.error.field != "owner_id":
                 raise
-        return await self._send(drafted, place, {name: each for name, each in wanted.items() if name != "owner_id"})
+        wanted = {name: each for name, each in wanted.items() if name != "owner_id"}
+        return *await self._send(drafted, place, wanted), wanted
 
     async def _send(self, drafted: Draft, place: str | None, wanted: Mapping[str, Any]) -> tuple[str, Action]:
         item = drafted.item

@@ -56,7 +56,7 @@ async def test_nothing_is_doubled_or_lost(crm: Company, item: Item, between: str
         if between == "another client":
             client = crm.client(timeout=2.0)
             known |= await _looked_for(client, doubtful)
-        todo = [n for n in range(300) if n not in done and (n not in doubtful or between == "same client")]
+        todo = [n for n in range(1, 301) if n not in done and (n not in doubtful or between == "same client")]
         for some in (todo[start : start + 100] for start in range(0, len(todo), 100)):
             results = await client.push([item(n, known.get(n), first_name=f"F{n}", **lead) for n in some])
             done |= {n: result.external_id for n, result in zip(some, results, strict=True) if result.ok}
@@ -68,9 +68,9 @@ async def test_nothing_is_doubled_or_lost(crm: Company, item: Item, between: str
     persons = await crm.persons()
     assert len(persons) == 300
     assert {each["MPP ID"]: (str(each["id"]), each["name"]) for each in persons} == {
-        f"MPP-{n}": (done[n], f"F{n} Lee") for n in range(300)
+        f"MPP-{n}": (done[n], f"F{n} Lee") for n in range(1, 301)
     }
-    assert sorted(each["MPP ID"] for each in await crm.deals()) == sorted(f"MPP-{n}-deal" for n in range(300))
+    assert sorted(each["MPP ID"] for each in await crm.deals()) == sorted(f"MPP-{n}-deal" for n in range(1, 301))
 
 
 async def _looked_for(client: PipedriveClient, doubtful: set[int]) -> dict[int, str]:
@@ -144,6 +144,7 @@ async def test_each_mishap_has_a_name(
 async def test_tokens_and_calls_are_counted_as_pipedrive_counts(crm: Company, item: Item, pull: Pull) -> None:
     await crm.control("reset")
     await crm.control("limits", {"burst": 1000})
+    await crm.control("seed", {"object": "person", "count": 5100})
     meter = Watching()
     client = crm.client(meter=meter)
     await client.test()
@@ -170,6 +171,7 @@ async def test_tokens_and_calls_are_counted_as_pipedrive_counts(crm: Company, it
 async def test_which_budget_is_spent(crm: Company, item: Item, limits: Any, act: str, window: str) -> None:
     meter = Watching()
     client = crm.client(meter=meter)
+    await crm.control("seed", {"object": "person", "count": 5100})
     await client.test()
     await crm.control("limits", {"burst": 100, "search": 10, "daily": 100_000})
     await crm.control("limits", limits)

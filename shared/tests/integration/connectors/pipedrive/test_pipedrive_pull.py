@@ -125,10 +125,11 @@ async def test_persons_by_number(crm: Company) -> None:
 async def test_owners_that_nobody_mapped(crm: Company) -> None:
     for owner in (1, 2, 3):
         await crm.control("create", {"object": "person", "fields": {"name": "Ana", "owner_id": owner}})
-    config = {"owners": {"agent7": 2}}
+    config = {"owners": {"agent7": 2}, "owners_by_email": False}
     found = registers(await crm.client(**config).fetch(["1", "2", "3"]), **config)
     assert "agent_id" not in found["1"]  # the hub's own user: whoever made the person, it is nobody's
     assert (found["2"]["agent_id"], found["3"]["agent_id"]) == ("agent7", "pipedrive:3")
+    assert registers(await crm.client().fetch(["3"]))["3"]["agent_id"] == "agent3@company.example.com"
 
 
 async def test_a_field_made_meanwhile_is_read_by_its_name(crm: Company) -> None:
