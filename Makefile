@@ -25,7 +25,7 @@ check: setup .venv/installed-bench ## What CI runs: format, lint, types, import 
 	ruff check --quiet .
 	mypy shared/src cli/src simulators/src docs bench services/*/src
 	mypy shared/tests cli/tests tests
-	for tests in services/*/tests; do mypy $$tests || exit 1; done # one by one: a dashed folder is no package, so names would clash
+	for tests in services/*/tests; do MYPYPATH=$$(dirname $$tests) mypy $$tests || exit 1; done # one by one: a dashed folder is no package, so names would clash
 	lint-imports --no-logo
 	python docs/generate.py --check
 	@$(MAKE) --no-print-directory test

@@ -1,5 +1,6 @@
 """Simulated Salesforce and HubSpot, and connections to them as if a customer had consented."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ class Vendor:
     url: str
     sim: Any  # the vendor's
     connection: int = 0
+    expires_in: float | None = None  # seconds, as told with the first token
     base_url: str = ""  # where the token may be used, if not at the simulator itself
     config: dict[str, Any] = field(default_factory=dict)
 
@@ -46,7 +48,8 @@ class Vendor:
         """As the token endpoint gives it after consent."""
         scopes = "api refresh_token" if self.crm_type == "salesforce" else ""  # all
         issued = self.sim.grants.grant(CLIENT[0], scopes)
-        return Grant(issued.access_token, issued.grant.refresh_token, None, self.base_url or self.url)
+        ends = time.time() + self.expires_in if self.expires_in else None
+        return Grant(issued.access_token, issued.grant.refresh_token, ends, self.base_url or self.url)
 
     async def connect(self, **config: Any) -> int:
         """A connection by OAuth; its id."""
