@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 KEY_BYTES = 32
@@ -20,6 +20,7 @@ class Keyring:
 
     current: str
     keys: dict[str, bytes]
+    file: Path | None = field(default=None, compare=False)  # where it was read from
 
     def __repr__(self) -> str:
         return f"Keyring(current={self.current!r}, {len(self.keys)} keys)"
@@ -28,6 +29,22 @@ class Keyring:
     def generate(key_id: str = "k1") -> "Keyring":
         """A ring with one fresh random key."""
         return Keyring(key_id, {key_id: os.urandom(KEY_BYTES)})
+
+    def turned(self, key_id: str) -> "Keyring":
+        """The ring with a fresh random key, which is current from now on."""
+        fresh = Keyring.generate(key_id)
+        return replace(self, current=key_id, keys={**self.keys, **fresh.keys})
+
+    def only(self, key_ids: frozenset[str]) -> "Keyring":
+        """The ring with the current key and those."""
+        return replace(self, keys={name: key for name, key in self.keys.items() if name in key_ids | {self.current}})
+
+    def reread(self) -> "Keyring":
+        """The ring as its file has it now: a rotation may have changed it. The same, where that cannot be told."""
+        try:
+            return Keyring.load(str(self.file), "") if self.file else self
+        except UnusableKeyring:
+            return self
 
     def dumps(self) -> str:
         """The ring as the JSON that ``loads`` reads: ``{"current": "k1", "keys": {"k1": "<base64>"}}``."""
@@ -53,7 +70,7 @@ class Keyring:
         """The ring that the settings name: the file if given, else the inline text."""
         if path:
             try:
-                return Keyring.loads(Path(path).read_text(encoding="utf-8"))
+                return replace(Keyring.loads(Path(path).read_text(encoding="utf-8")), file=Path(path))
             except OSError as error:
                 raise UnusableKeyring(f"the key ring file cannot be read: {error.strerror}") from error
         if inline:

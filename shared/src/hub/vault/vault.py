@@ -73,25 +73,35 @@ class Vault:
             raise Unreadable("its data key is gone") from None
 
     async def _create(self, account_id: int) -> None:
-        nonce, data_key = os.urandom(_NONCE_BYTES), os.urandom(KEY_BYTES)
-        wrapped = nonce + AESGCM(self._ring.keys[self._ring.current]).encrypt(
-            nonce, data_key, _bind(account_id, "data_key:1")
-        )
+        self._ring = self._ring.reread()  # the current key may be on its way out
+        data_key = os.urandom(KEY_BYTES)
+        wrapped = wrap(self._ring, account_id, 1, data_key)
         await self._pool.execute(_NEW_DATA_KEY, account_id, 1, self._ring.current, wrapped)
 
     async def _load(self, account_id: int) -> None:
         for row in await self._pool.fetch(_DATA_KEYS, account_id):
-            ring_key = self._ring.keys.get(row["ring_key_id"])
-            if ring_key is None:
-                raise Unreadable(f"the key ring lacks the key {row['ring_key_id']}")
-            wrapped: bytes = row["wrapped"]
-            try:
-                data_key = AESGCM(ring_key).decrypt(
-                    wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], _bind(account_id, f"data_key:{row['id']}")
-                )
-            except InvalidTag as error:
-                raise Unreadable("the key ring is not the one that this database was sealed with") from error
+            if row["ring_key_id"] not in self._ring.keys:
+                self._ring = self._ring.reread()
+            data_key = unwrap(self._ring, account_id, row["id"], row["ring_key_id"], row["wrapped"])
             self._data_keys[account_id, row["id"]] = AESGCM(data_key)
+
+
+def wrap(ring: Keyring, account_id: int, key_id: int, data_key: bytes) -> bytes:
+    """A data key under the ring's current key."""
+    nonce = os.urandom(_NONCE_BYTES)
+    return nonce + AESGCM(ring.keys[ring.current]).encrypt(nonce, data_key, _bind(account_id, f"data_key:{key_id}"))
+
+
+def unwrap(ring: Keyring, account_id: int, key_id: int, ring_key_id: str, wrapped: bytes) -> bytes:
+    """A data key in the clear. Raises Unreadable."""
+    ring_key = ring.keys.get(ring_key_id)
+    if ring_key is None:
+        raise Unreadable(f"the key ring lacks the key {ring_key_id}")
+    try:
+        bound_to = _bind(account_id, f"data_key:{key_id}")
+        return AESGCM(ring_key).decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], bound_to)
+    except InvalidTag as error:
+        raise Unreadable("the key ring is not the one that this database was sealed with") from error
 
 
 def _bind(account_id: int, place: str) -> bytes:
