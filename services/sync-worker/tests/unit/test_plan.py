@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.contracts.connector import InboundRecord
-from hub.contracts.pushing import Companion
+from hub.contracts.pushing import Companion, PushResult
 from sync_worker.domain.bases import DOUBT, differing, known_base, same
 from sync_worker.domain.plan import Claimed, Plan, Step, found, new_base, plan
+from sync_worker.domain.settlement import succeeded
 
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
 LATER = NOW + DOUBT * 2
@@ -158,3 +159,24 @@ def test_an_update_leaves_the_crm_with_the_lead(fields: dict[str, Any], held: di
     decided = plan(claimed(external_id="EXT-1", fields=fields, sent=held, sent_at=NOW), AsIs())
     crm = held | dict(decided.item.fields if decided.item else {})
     assert not differing(fields, crm)
+
+
+class WithoutAgents(AsIs):
+    """A CRM that knows none of our agents."""
+
+    def outbound(self, registers: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in registers.items() if name != "agent_id"}
+
+
+def test_what_the_mapping_does_not_write_is_not_taken_for_held() -> None:
+    fields = {"first_name": "Ana", "agent_id": "agent123"}
+    decided = plan(claimed(fields=fields), WithoutAgents())
+    assert decided.sent == {"first_name": "Ana"}
+    again = plan(claimed(fields=fields, external_id="E1", sent={"first_name": "Ana"}, sent_at=NOW), WithoutAgents())
+    assert again.step is Step.NOTHING
+
+
+def test_what_the_crm_had_no_place_for_is_not_taken_for_held() -> None:
+    decided = decide(fields={"first_name": "Ana", "lead_source": "Fair"})
+    done = succeeded(decided, PushResult(True, "E1", "create", left_out=("lead_source",)), 1.0, linked=False)
+    assert done.base == done.plan.sent == {"first_name": "Ana"}

@@ -22,7 +22,8 @@ from sync_worker.domain import budget as b
 
 _log = structlog.get_logger()
 _PATIENCE = {Priority.LIVE: 15.0, Priority.ON_DEMAND: 10.0, Priority.BACKFILL: 10.0}  # seconds
-_HORIZON = 0.5  # seconds; a block lasts as long
+# Seconds that a block lasts: so much longer may a call wait that should go before it.
+_HORIZON = {Priority.LIVE: 0.5, Priority.ON_DEMAND: 0.25, Priority.BACKFILL: 0.1}
 _MOST_PERMITS = 100  # of one block
 _TRIES = 50  # against copies that are quicker
 _TEND_SECONDS = 1.0  # until what the vendor told is stored, when no call does it before
@@ -127,7 +128,7 @@ class SharedMeter:
             if self._permits.get(key) and not self._closures:
                 return self._permits[key].popleft(), None
         await self._budgets.ready(self._windows)
-        ask = b.Ask(cost, key[0], self._count(key[0]) if cost == 1 else 1, _HORIZON)
+        ask = b.Ask(cost, key[0], self._count(key[0]) if cost == 1 else 1, _HORIZON[key[0]])
         fresh = False
         for _ in range(_TRIES):
             now = self._budgets.now()
@@ -149,7 +150,7 @@ class SharedMeter:
 
     def _count(self, priority: Priority) -> int:
         """How many permits will be used in the time that a block lasts: as many as lately, or as wait for one."""
-        since = self._clock() - _HORIZON
+        since = self._clock() - _HORIZON[priority]
         lately = sum(1 for when in self._lately if when >= since)
         return max(1, min(_MOST_PERMITS, max(lately, self._waiting if priority is Priority.LIVE else 1)))
 

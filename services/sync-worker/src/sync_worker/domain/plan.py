@@ -1,7 +1,7 @@
 """What has to be done about one claimed lead. Pure: a dry run is this without the next step."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -50,6 +50,7 @@ class Plan:
     step: Step
     item: PushItem | None = None
     sent: Mapping[str, Any] | None = None  # registers that the CRM will hold once it is done
+    told: Mapping[str, frozenset[str]] = field(default_factory=dict)  # those registers, in the CRM's fields
 
     @property
     def email(self) -> str | None:
@@ -67,13 +68,21 @@ def plan(claimed: Claimed, mapping: FieldMap, *, upserts: bool = False) -> Plan:
             return Plan(claimed, Step.NOTHING)  # no CRM holds it any more; none is given it anew
         whole = {register: value for register, value in lead.items() if not is_blank(value)}
         step = Step.LOOK_UP if claimed.create_in_doubt and not upserts else Step.CREATE
-        return Plan(claimed, step, _item(claimed, None, whole, lead, {}, mapping), whole)
+        return _planned(claimed, step, _item(claimed, None, whole, lead, {}, mapping), whole, mapping)
     base = known_base(claimed.sent, claimed.sent_at, claimed.seen, claimed.seen_at)
     changed = differing(lead, base)
     item = _item(claimed, claimed.external_id, changed, lead, base, mapping)
     if not item.fields:
         return Plan(claimed, Step.NOTHING)
-    return Plan(claimed, Step.UPDATE, item, changed)
+    return _planned(claimed, Step.UPDATE, item, changed, mapping)
+
+
+def kept(done: Plan, left_out: Collection[str]) -> Plan:
+    """The plan without the registers that the CRM had no place for: it must not be taken to hold them."""
+    if not left_out or done.sent is None:
+        return done
+    sent = {name: value for name, value in done.sent.items() if not done.told[name] <= frozenset(left_out)}
+    return replace(done, sent=sent)
 
 
 def found(looked_up: Plan, external_id: str) -> Plan:
@@ -81,7 +90,7 @@ def found(looked_up: Plan, external_id: str) -> Plan:
     assert looked_up.item
     item = looked_up.item
     item = replace(item, external_id=external_id, fields=item.record)
-    return Plan(looked_up.claimed, Step.UPDATE, item, looked_up.sent)
+    return replace(looked_up, step=Step.UPDATE, item=item)
 
 
 def new_base(done: Plan) -> dict[str, Any]:
@@ -89,6 +98,13 @@ def new_base(done: Plan) -> dict[str, Any]:
     claimed = done.claimed
     base = known_base(claimed.sent, claimed.sent_at, claimed.seen, claimed.seen_at) | dict(done.sent or {})
     return {register: value for register, value in base.items() if value is not DOUBTFUL}
+
+
+def _planned(claimed: Claimed, step: Step, item: PushItem, registers: Mapping[str, Any], mapping: FieldMap) -> Plan:
+    """What the CRM will hold is what the mapping writes: an agent that the CRM cannot know, say, is not among it."""
+    fields = {name: frozenset(mapping.outbound({name: value})) for name, value in registers.items()}
+    told = {name: names for name, names in fields.items() if names}
+    return Plan(claimed, step, item, {name: registers[name] for name in told}, told)
 
 
 def _item(

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from hub.contracts.pushing import Action, PushResult
-from sync_worker.domain.plan import Plan, Step, new_base
+from sync_worker.domain.plan import Plan, Step, kept, new_base
 from sync_worker.domain.policy import RetryPolicy, judge
 
 
@@ -42,7 +42,8 @@ def given_back(plan: Plan, delay: float) -> Settlement:
 
 
 def succeeded(plan: Plan, result: PushResult, call_ms: float, *, linked: bool) -> Settlement:
-    """The CRM has the lead as it was when claimed."""
+    """The CRM has the lead as it was when claimed, but for what it had no place for."""
+    plan = kept(plan, result.left_out)
     return Settlement(
         plan,
         "in_sync",
