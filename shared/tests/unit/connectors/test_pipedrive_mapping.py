@@ -157,6 +157,15 @@ def test_the_deal_of_an_enrolment() -> None:
     assert off.companions(5, PERSON) == ()
 
 
+def test_the_inbox_item_of_a_lead() -> None:
+    mapping = compile_mapping({"crm_type": "pipedrive", "leads_inbox": True})
+    (item,) = mapping.companions(5, {"last_name": "Lee", "custom.premium": 9})
+    assert (item.object, item.reference) == ("lead", "MPP-5-lead")
+    assert item.fields == {"title": "Lee enrollment", "value": 9, "is_archived": False}
+    assert mapping.companions(5, {"status": "lost"})[0].fields["is_archived"]
+    assert mapping.companions(5, PERSON)[0].object == "deal"
+
+
 @pytest.mark.parametrize(
     ("first", "last", "hint"),
     [

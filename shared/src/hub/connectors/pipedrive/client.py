@@ -6,6 +6,7 @@ from typing import Any
 from hub.connectors.pipedrive.api import Api
 from hub.connectors.pipedrive.deals import Deals
 from hub.connectors.pipedrive.finding import Finding
+from hub.connectors.pipedrive.inbox import Inbox
 from hub.connectors.pipedrive.mapping import PipedriveFieldMap
 from hub.connectors.pipedrive.reading import Reading
 from hub.connectors.pipedrive.schema import Schema
@@ -39,7 +40,7 @@ class PipedriveClient:
         self._deal_fields = Schema(api, DEAL_FIELDS, config, mapping)
         self._finding = Finding(api, config, self._persons)
         self._reading = Reading(api, config, mapping, self._persons, users)
-        deals = Deals(api, config, self._deal_fields, users)
+        deals = Deals(api, config, self._deal_fields, users, Inbox(api, config, self._deal_fields, users))
         self._writing = Writing(api, config, self._persons, users, self._finding, self._reading, deals)
 
     async def test(self) -> Identity:
@@ -48,7 +49,7 @@ class PipedriveClient:
         self._persons.forget()
         samples: dict[str, Any] = {self._config.reference_field: _SAMPLE}
         await self._see_to(self._persons, samples | dict.fromkeys(self._mapping.expected, "x"), "person")
-        if self._config.deal.enabled:
+        if self._config.deal.enabled or self._config.leads_inbox:
             self._deal_fields.forget()
             await self._see_to(self._deal_fields, samples, "deal")
         return identity

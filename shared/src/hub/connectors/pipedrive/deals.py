@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from hub.connectors.pipedrive.api import Api
+from hub.connectors.pipedrive.inbox import Inbox
 from hub.connectors.pipedrive.schema import Schema
 from hub.connectors.pipedrive.users import Users
 from hub.connectors.pipedrive.wire import DEALS, LIST, OWNER, PAGE, WRITE, PipedriveConfig
@@ -18,12 +19,16 @@ _KEPT = 20_000
 class Deals:
     """Deals of one company."""
 
-    def __init__(self, api: Api, config: PipedriveConfig, schema: Schema, users: Users) -> None:
+    def __init__(self, api: Api, config: PipedriveConfig, schema: Schema, users: Users, inbox: Inbox) -> None:
         self._api, self._config, self._schema, self._users = api, config, schema, users
+        self._inbox = inbox
         self._written: OrderedDict[str, bytes] = OrderedDict()
 
     async def follow(self, companion: Companion, person: int, *, fresh: bool) -> None:
-        """See that the deal is there and up to date; ``fresh``: the person is new. Raises CrmFailure."""
+        """See that the companion is there and up to date; ``fresh``: the person is new. Raises CrmFailure."""
+        if companion.object == "lead":
+            await self._inbox.follow(companion, person, fresh=fresh)
+            return
         wanted = await self._wanted(companion, person)
         digest = orjson.dumps(wanted, option=orjson.OPT_SORT_KEYS)
         if self._written.get(companion.reference) == digest:
@@ -32,11 +37,17 @@ class Deals:
         field = known.by_name.get(self._config.reference_field)
         key = field.key if field else None
         found = None if fresh else await self._found(companion, person, key)
+        custom = {"custom_fields": {key: companion.reference}} if key else {}
         if found is None:
-            custom = {"custom_fields": {key: companion.reference}} if key else {}
-            await self._api.record("POST", DEALS, {**wanted, **self._placed(), **custom}, tokens=WRITE)
+            inbox = self._config.leads_inbox and not fresh
+            number = await self._inbox.converted(_item_of(companion), person) if inbox else None
+            if number is None:
+                await self._api.record("POST", DEALS, {**wanted, **self._placed(), **custom}, tokens=WRITE)
+            else:
+                await self._api.record("PATCH", f"{DEALS}/{number}", {**wanted, **custom}, tokens=WRITE)
         elif not found.get("is_deleted") and not found.get("is_archived"):
-            changed = _changed(found, wanted)
+            marked = key is None or found["custom_fields"].get(key) == companion.reference
+            changed = _changed(found, wanted) | ({} if marked else custom)
             if changed:
                 await self._api.record("PATCH", f"{DEALS}/{found['id']}", changed, tokens=WRITE)
         self._written[companion.reference] = digest
@@ -72,7 +83,12 @@ def _is_it(row: Mapping[str, Any], companion: Companion, key: str | None) -> boo
     custom = row.get("custom_fields")
     if key is None:
         return bool(row.get("title") == companion.fields.get("title"))
-    return isinstance(custom, dict) and custom.get(key) == companion.reference
+    return isinstance(custom, dict) and custom.get(key) in (companion.reference, _item_of(companion))
+
+
+def _item_of(companion: Companion) -> str:
+    """The reference of the inbox item that an enrolment's deal was before; a deal keeps it until it is written."""
+    return companion.reference.removesuffix("deal") + "lead"
 
 
 def _changed(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:

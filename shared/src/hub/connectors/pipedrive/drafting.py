@@ -28,11 +28,16 @@ class Draft:
         return {name: value for name, value in self.fields.items() if name not in SYSTEM}
 
 
-def draft(item: PushItem, record_id: str | None, config: PipedriveConfig, known: Catalogue) -> Draft:
-    """All of a new person; of one that is there, what changed (all, if nobody knew that it was there)."""
+def draft(
+    item: PushItem, record_id: str | None, config: PipedriveConfig, known: Catalogue, *, mark: bool = False
+) -> Draft:
+    """All of a new person; of one that is there, what changed (all, if nobody knew that it was there).
+
+    ``mark``: the person does not bear the hub's reference yet.
+    """
     new = record_id is None
     fields = dict(item.record if new or item.external_id is None else item.fields)
-    if new or item.external_id is None:
+    if new or mark or item.external_id is None:
         fields[config.reference_field] = item.reference
     if new or FIRST in fields or LAST in fields:
         hint = name_hint({**item.record, **fields})

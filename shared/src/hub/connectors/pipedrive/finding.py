@@ -28,6 +28,7 @@ class Finding:
     def __init__(self, api: Api, config: PipedriveConfig, schema: Schema) -> None:
         self._api, self._config, self._schema = api, config, schema
         self._known: OrderedDict[str, str] = OrderedDict()
+        self.unmarked: set[str] = set()  # persons found by address: the reference is still to be written
         self._lock = asyncio.Lock()
         self._asked = 0  # questions so far, and how many of them the last reading answers
         self._answered = -1
@@ -73,7 +74,10 @@ class Finding:
         rows, _ = await self._api.rows(PERSONS, tokens=LIST, ids=",".join(numbers), limit=PAGE)
         key = await self._key()
         free = [row for row in rows if str(row.get("id")) in numbers and _reference(row, key) is None]
-        return str(free[0]["id"]) if len(free) == 1 else None
+        if len(free) != 1:
+            return None
+        self.unmarked.add(str(free[0]["id"]))
+        return str(free[0]["id"])
 
     async def _key(self) -> str | None:
         field = (await self._schema.known()).by_name.get(self._config.reference_field)

@@ -13,7 +13,7 @@ MANIFEST = Manifest(
         Capability.IDEMPOTENT_CREATE: DONE,  # in doubt the newest persons are read, then the reference is searched
         Capability.UPSERT: Exempt("Pipedrive's API has none: look-up, then create or update"),
         Capability.DELETE: DONE,
-        Capability.COMPANIONS: DONE,  # a deal
+        Capability.COMPANIONS: DONE,  # a deal; before it an item in the Leads Inbox, if that is configured
         Capability.PULL: DONE,
         Capability.PULL_CHANGES: DONE,
         Capability.PULL_DELETES: DONE,  # from the list of recent changes; a full reading asks for what it missed

@@ -136,18 +136,22 @@ class PipedriveFieldMap:
         return InboundRecord(registers, parse_lead_external_id(reference), tuple(problems))
 
     def companions(self, lead_id: int, registers: Mapping[str, Any]) -> tuple[Companion, ...]:
-        """The deal of an enrolled lead."""
-        if registers.get("status") != "enrolled" or not self._config.deal.enabled:
+        """The deal of an enrolled lead; of others the item in the Leads Inbox, if it is kept."""
+        status = registers.get("status")
+        if not (self._config.deal.enabled if status == "enrolled" else self._config.leads_inbox):
             return ()
         reference = lead_external_id(lead_id)
         names = [registers.get("first_name"), registers.get("last_name")]
         name = " ".join(str(part) for part in names if part) or str(registers.get("company") or reference)
-        fields: dict[str, Any] = {"title": f"{name} enrollment"[:_MAX_TITLE], "status": self._config.deal.status}
+        fields: dict[str, Any] = {"title": f"{name} enrollment"[:_MAX_TITLE]}
         amount = registers.get(CUSTOM_PREFIX + self._config.deal.amount_field)
         if isinstance(amount, int | float) and not isinstance(amount, bool):
             fields["value"] = amount
         owner = self._owner(registers.get("agent_id"))
-        return (Companion("deal", f"{reference}-deal", fields | ({OWNER: owner} if owner else {})),)
+        fields |= {OWNER: owner} if owner else {}
+        if status == "enrolled":
+            return (Companion("deal", f"{reference}-deal", fields | {"status": self._config.deal.status}),)
+        return (Companion("lead", f"{reference}-lead", fields | {"is_archived": status == "lost"}),)
 
     def remote_fields(self) -> Mapping[str, str]:
         """Field → register, of fields that must not vanish: a person's own, and those that are named or expected."""

@@ -16,13 +16,14 @@ PERSONS, DEALS = f"{V2}/persons", f"{V2}/deals"
 PERSON_FIELDS, DEAL_FIELDS = f"{V2}/personFields", f"{V2}/dealFields"
 FIND = f"{V2}/itemSearch/field"
 SEARCH_PERSONS = f"{V2}/persons/search"
+LEADS, CONVERT_LEADS = f"{V1}/leads", f"{V2}/leads"
 USERS, ME, RECENTS = f"{V1}/users", f"{V1}/users/me", f"{V1}/recents"
 
 PAGE, IDS = 500, 100  # records of a list, records asked for by id in one call
 
 # What calls cost of the company's daily tokens.
 GET, LIST, WRITE, DELETE, SEARCHING = 1, 10, 5, 3, 20
-V1_LIST, V1_ME, FIELDS_WRITE = 20, 2, 10
+V1_LIST, V1_ME, FIELDS_WRITE, LEAD_WRITE = 20, 2, 10, 10
 
 BURST, DAILY, SEARCH = "burst", "daily", "search"
 BURST_SECONDS = 2.0
@@ -106,6 +107,7 @@ class PipedriveConfig(BaseModel):
     owners: dict[Name, Annotated[int, Field(ge=1)]] = {}
     owners_by_email: bool = True
     look_up_by_email: bool = False
+    leads_inbox: bool = False
     visible_to: Literal[1, 3, 5, 7] | None = None
     deal: DealConfig = DealConfig()
     plan: Literal["lite", "growth", "premium", "ultimate"] = "lite"

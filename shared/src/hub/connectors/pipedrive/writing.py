@@ -88,7 +88,8 @@ class Writing:
     ) -> tuple[list[tuple[Draft, str | None]], Catalogue]:
         """Drafts, and fields that hold them. Raises CrmFailure."""
         known = await self._schema.known()
-        drafts = [(draft(item, place, self._config, known), place) for item, place in placed]
+        unmarked = self._finding.unmarked
+        drafts = [(draft(item, place, self._config, known, mark=place in unmarked), place) for item, place in placed]
         samples: dict[str, Any] = {}
         for each, _ in drafts:
             samples |= {name: value for name, value in each.custom.items() if value is not None and value != ""}
@@ -142,6 +143,7 @@ class Writing:
                 stale = item.external_id is None  # where it was found it is no more: made anew
             return _failed(blamed(failure, drafted, known), item, gone=gone), stale
         self._finding.keep(item.reference, number)
+        self._finding.unmarked.discard(number)
         try:
             for companion in item.companions:
                 await self._deals.follow(companion, int(number), fresh=action == "create")

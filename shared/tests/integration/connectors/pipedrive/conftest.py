@@ -47,6 +47,10 @@ class Company:
         """All deals likewise."""
         return await self._rows("deals", deleted=False)
 
+    async def leads(self) -> list[dict[str, Any]]:
+        """All items of the Leads Inbox likewise."""
+        return await self._rows("leads", deleted=False)
+
     async def calls(self) -> dict[str, int]:
         """API calls by route since the last reset."""
         return dict((await self.control("calls", method="GET"))["api"])
