@@ -1,4 +1,4 @@
-"""``hubctl connection``: CRMs."""
+"""``hubctl connection``: CRMs. What is here works on the database; what asks a CRM is in ``connection_api``."""
 
 import json
 from pathlib import Path
@@ -10,12 +10,15 @@ import typer
 from hub.contracts.errors import HubError, Invalid
 from hub.registry import CONNECTORS
 from hub.store.admin import LIST_CONNECTIONS, Admin
+from hubctl.commands import connection_api
 from hubctl.console import done, table
 from hubctl.problems import Problem
 from hubctl.provision import NewConnection, announce_connection, create_connection
 from hubctl.session import account_id, administration, bus, database, run_async, vault
 
 app = typer.Typer(help="Connections to CRMs.", no_args_is_help=True)
+for _name, _command in connection_api.COMMANDS.items():
+    app.command(_name)(_command)
 
 
 @app.command("create")
@@ -29,7 +32,7 @@ async def create(
     webhook_secret: str = typer.Option("", envvar="HUBCTL_WEBHOOK_SECRET", help="With which the CRM signs webhooks."),
     webhook_mode: str = typer.Option("simple", help="simple (the body is signed) or timestamped."),
 ) -> None:
-    """Connect a CRM: secrets are encrypted, and all leads of the account begin to flow."""
+    """Store a connection without asking the CRM (``add`` asks it): for setting a hub up before it runs."""
     document = _read(config, crm)
     if webhook_mode not in ("simple", "timestamped"):
         raise Problem(f"There is no webhook mode {webhook_mode!r}.", "Use simple or timestamped.")

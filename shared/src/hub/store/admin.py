@@ -41,7 +41,8 @@ LIST_CONNECTIONS = """
     WHERE $1::bigint IS NULL OR c.account_id = $1
     GROUP BY c.account_id, c.id, a.name ORDER BY c.id"""
 SET_CONNECTION_STATUS = """
-    UPDATE control.connection SET status = $2, updated_at = now() WHERE id = $1 RETURNING account_id, crm_type, name"""
+    UPDATE control.connection SET status = $2, status_reason = NULL, updated_at = now() WHERE id = $1
+    RETURNING account_id, crm_type, name"""
 
 # ----------------------------------------------------------------------------------------- subscriptions
 CREATE_SUBSCRIPTION = """
