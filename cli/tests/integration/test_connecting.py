@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import asyncpg
 import pytest
 
@@ -119,8 +120,6 @@ async def test_what_is_refused_is_told_in_the_apis_words(hub: Hub, tmp_path: Pat
 
 
 async def test_with_oauth_it_waits_until_access_is_granted(hub: Hub) -> None:
-    import aiohttp
-
     process = await hub.start("add", "--crm", "salesforce", "--redirect-uri", "http://127.0.0.1/callback")
     assert process.stdout
     address = (await asyncio.wait_for(process.stdout.readline(), 30)).decode().strip()

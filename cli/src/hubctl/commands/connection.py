@@ -17,8 +17,11 @@ from hubctl.provision import NewConnection, announce_connection, create_connecti
 from hubctl.session import account_id, administration, bus, database, run_async, vault
 
 app = typer.Typer(help="Connections to CRMs.", no_args_is_help=True)
-for _name, _command in connection_api.COMMANDS.items():
-    app.command(_name)(_command)
+app.command("add")(connection_api.add)
+app.command("show")(connection_api.show)
+app.command("test")(connection_api.try_out)
+app.command("disconnect")(connection_api.disconnect)
+app.command("sync")(connection_api.sync)
 
 
 @app.command("create")

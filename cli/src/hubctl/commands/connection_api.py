@@ -28,9 +28,7 @@ async def add(
     name: str = typer.Option("", help="How people call it; the kind of CRM unless given."),
     config: Path | None = _CONFIG,
     crm_key: str = typer.Option("", envvar="HUBCTL_CRM_API_KEY", help="The key that the CRM accepts; else OAuth."),
-    redirect_uri: str = typer.Option(
-        "", help="Where the CRM sends the browser; the gateway's own address unless given."
-    ),
+    redirect_uri: str = typer.Option("", help="Where the CRM sends the browser; the gateway's own unless given."),
     wait: bool = typer.Option(True, help="With OAuth, wait until access was granted."),
     url: str = _URL,
     api_key: str = _KEY,
@@ -45,9 +43,8 @@ async def add(
             out.print(made["webhook_secret"], soft_wrap=True)
             return
         known = {each["id"]: each["checked_at"] for each in await _all(hub)}
-        begun = await hub.post(
-            "/api/v1/crm/oauth/authorize", body | ({"redirect_uri": redirect_uri} if redirect_uri else {})
-        )
+        place = {"redirect_uri": redirect_uri} if redirect_uri else {}
+        begun = await hub.post("/api/v1/crm/oauth/authorize", body | place)
         err.print(f"Open this address and grant access, until {begun['expires_at']}:")
         out.print(begun["authorization_url"], soft_wrap=True)
         if wait:
@@ -70,21 +67,20 @@ async def show(connection_id: int = _ID, url: str = _URL, api_key: str = _KEY) -
         table(("quota", "used", "of", "in seconds", "closed until"), [[b[n] for n in names] for b in budgets], empty="")
     if drift:
         out.print()
-        names = ("field", "kind", "detail", "found_at")
-        table(("field", "what is wrong", "detail", "since"), [[d[n] for n in names] for d in drift], empty="")
+        parts = ("field", "kind", "detail", "found_at")
+        table(("field", "what is wrong", "detail", "since"), [[d[n] for n in parts] for d in drift], empty="")
 
 
 @run_async
-async def test(connection_id: int = _ID, url: str = _URL, api_key: str = _KEY) -> None:
+async def try_out(connection_id: int = _ID, url: str = _URL, api_key: str = _KEY) -> None:
     """Ask the CRM whether the connection works. The exit code is 1 when it does not."""
     async with api(url, api_key) as hub:
         tested = await hub.post(f"{CONNECTIONS}/{connection_id}/test")
     said = tested["test"]
     if not said["ok"]:
         hint = "Reconnect it." if said["kind"] == "auth" else ""
-        raise Problem(
-            f"It does not work: {said['code']}: {said['message']} (the connection is {tested['status']})", hint
-        )
+        what = f"{said['code']}: {said['message']}"
+        raise Problem(f"It does not work: {what} (the connection is {tested['status']})", hint)
     whom = ", ".join(str(said[name]) for name in ("account", "tenant", "user") if said[name])
     done(f"connection {connection_id} works{f': {whom}' if whom else ''}; it is {tested['status']}")
 
@@ -181,6 +177,3 @@ def _read(file: Path | None) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise Problem(f"{file} holds no JSON object.", "docs/api.md shows a connection's configuration.")
     return document
-
-
-COMMANDS = {"add": add, "show": show, "test": test, "disconnect": disconnect, "sync": sync}
