@@ -1,6 +1,7 @@
 """``python -m simulators.hubspot --port 9200``."""
 
 import argparse
+from pathlib import Path
 
 import uvloop
 
@@ -21,9 +22,11 @@ if __name__ == "__main__":
     parser.add_argument("--retry-scale", type=float, default=1.0, help="shortens the pauses between webhook attempts")
     parser.add_argument("--search-lag", type=float, default=0.0, help="seconds until search knows of a write")
     parser.add_argument("--seed", type=int, default=0, help="this many made-up contacts to begin with")
+    parser.add_argument("--memory", type=Path, metavar="FILE", help="keep the account there, and go on with it")
     given = parser.parse_args()
     settings = Settings(
         given.portal, tuple(given.private_token or Settings().private_tokens), given.developer_key, given.public_url,
         given.rotate, given.retry_scale, None, Options(search_lag=given.search_lag),
     )  # fmt: skip
-    uvloop.run(serve("HubSpot", running(settings, host=given.host, port=given.port, contacts=given.seed)))
+    account = running(settings, host=given.host, port=given.port, contacts=given.seed, memory=given.memory)
+    uvloop.run(serve("HubSpot", account))

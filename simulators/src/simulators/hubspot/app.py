@@ -1,6 +1,7 @@
 """The account as an HTTP server; also what tests start inside their own process."""
 
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 from simulators.hubspot.account_api import AccountApi
 from simulators.hubspot.associations_api import AssociationsApi
@@ -13,15 +14,25 @@ from simulators.hubspot.settings import Settings
 from simulators.hubspot.webhooks_api import WebhooksApi
 from simulators.hubspot.world import World
 from simulators.kit import serving
+from simulators.kit.keeping import remembered
 
 
 def running(
-    settings: Settings | None = None, *, host: str = "127.0.0.1", port: int = 0, contacts: int = 0
-) -> AbstractAsyncContextManager[serving.Running]:
-    """Serve until the block ends. Port 0 takes a free one. ``contacts``: made-up ones at the start."""
+    settings: Settings | None = None, *, host: str = "127.0.0.1", port: int = 0, contacts: int = 0,
+    memory: Path | None = None,
+) -> AbstractAsyncContextManager[serving.Running]:  # fmt: skip
+    """Serve until the block ends. Port 0 takes a free one.
+
+    ``contacts``: made-up ones at the start; ``memory``: the file that keeps the account.
+    """
     settings = settings or Settings()
-    world = World(settings)
-    world.seed("contacts", contacts, None, 1)
+
+    def opened() -> World:
+        new = World(settings)
+        new.seed("contacts", contacts, None, 1)
+        return new
+
+    world = remembered(memory, opened)
     portal, access, gate = world.portal, world.access, world.gate
     objects = ObjectsApi(portal, access, gate, settings.public_url)
     apis = (
@@ -30,4 +41,5 @@ def running(
         WebhooksApi(world.webhooks, world.clock), OAuthApi(world.grants, settings.portal_id),
     )  # fmt: skip
     routes = [each for api in apis for each in api.routes()]
-    return serving.running(world, [*routes, *hubspot_control_routes(world)], [gate.middleware()], host=host, port=port)
+    routes += hubspot_control_routes(world)
+    return serving.running(world, routes, [gate.middleware()], host=host, port=port, memory=memory)

@@ -39,6 +39,10 @@ class Webhooks:
         self._random = random.Random(11)
         self.reset()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What waits for the loop belongs to the process."""
+        return {**vars(self), "_waiting": defaultdict(list), "_scheduled": set()}
+
     def reset(self) -> None:
         """Forget apps and events."""
         self.apps: dict[int, App] = {}

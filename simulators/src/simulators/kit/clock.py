@@ -13,6 +13,12 @@ class Clock:
         self._offset = 0.0
         self._moved = asyncio.Event()
 
+    def __getstate__(self) -> float:
+        return self._offset
+
+    def __setstate__(self, offset: float) -> None:
+        self._offset, self._moved = offset, asyncio.Event()
+
     def time(self) -> float:
         """Unix time in seconds."""
         return time.time() + self._offset

@@ -12,6 +12,7 @@ import aiohttp
 from simulators.kit.clock import Clock
 
 _LOG_LENGTH = 20_000
+_OF_THE_PROCESS = ("_queue", "_tasks", "counts", "log", "pending")
 Build = Callable[[int], tuple[bytes, Mapping[str, str]]]  # attempt, from 0 → body and headers
 
 
@@ -66,6 +67,15 @@ class Deliveries:
         self._queue: asyncio.Queue[Delivery] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self.pending = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What waits, the counts and the log belong to the process."""
+        return {name: value for name, value in vars(self).items() if name not in _OF_THE_PROCESS}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        self.counts, self.log, self.pending = Counter(), deque(maxlen=_LOG_LENGTH), 0
+        self._queue, self._tasks = asyncio.Queue(), set()
 
     def send(self, delivery: Delivery) -> None:
         """Queue a message."""

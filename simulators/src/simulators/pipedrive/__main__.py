@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import fields
+from pathlib import Path
 
 import uvloop
 
@@ -22,6 +23,7 @@ if __name__ == "__main__":
         else:
             kind = str if field.default is None else type(field.default)
             parser.add_argument(name, type=kind, default=field.default)
+    parser.add_argument("--memory", type=Path, metavar="FILE", help="keep the company there, and go on with it")
     chosen = vars(parser.parse_args())
-    host, port = chosen.pop("host"), chosen.pop("port")
-    uvloop.run(serve("Pipedrive", running(Options(**chosen), host=host, port=port)))
+    place = {name: chosen.pop(name) for name in ("host", "port", "memory")}
+    uvloop.run(serve("Pipedrive", running(Options(**chosen), **place)))

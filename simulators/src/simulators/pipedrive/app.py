@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from aiohttp import web
 
 from simulators.kit import serving
 from simulators.kit.answers import answer
 from simulators.kit.control import guarded
+from simulators.kit.keeping import remembered
 from simulators.pipedrive.access import Gate, api_middleware
 from simulators.pipedrive.hooks_api import hook_routes
 from simulators.pipedrive.oauth import oauth_routes
@@ -20,10 +22,10 @@ from simulators.pipedrive.world import PipedriveWorld
 
 @asynccontextmanager
 async def running(
-    options: Options | None = None, *, host: str = "127.0.0.1", port: int = 0
+    options: Options | None = None, *, host: str = "127.0.0.1", port: int = 0, memory: Path | None = None
 ) -> AsyncIterator[serving.Running]:
-    """Serve until the block ends. Port 0 takes a free one."""
-    world = PipedriveWorld(options or Options())
+    """Serve until the block ends. Port 0 takes a free one. ``memory``: the file that keeps the company."""
+    world = remembered(memory, lambda: PipedriveWorld(options or Options()))
     gate = Gate(world.grants, world.limiter, world.faults, world.options)
     routes = [
         *search_routes(world.crm), *v2_routes(world.crm), *v1_routes(world.crm),
@@ -31,7 +33,7 @@ async def running(
         *oauth_routes(world.grants, world.webhooks, world.faults, world.options), *_more_control(world),
     ]  # fmt: skip
     middlewares = [api_middleware(gate, world.faults)]
-    async with serving.running(world, routes, middlewares, host=host, port=port) as simulator:
+    async with serving.running(world, routes, middlewares, host=host, port=port, memory=memory) as simulator:
         yield simulator
 
 

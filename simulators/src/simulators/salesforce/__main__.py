@@ -2,6 +2,7 @@
 
 import argparse
 import ssl
+from pathlib import Path
 
 import uvloop
 
@@ -17,11 +18,12 @@ if __name__ == "__main__":
     parser.add_argument("--rotate", action="store_true", help="each refresh gives a new refresh token")
     parser.add_argument("--webhook-scale", type=float, default=1.0, help="pauses before retries, times that")
     parser.add_argument("--tls-cert", help="PEM file with certificate and key: serve https")
+    parser.add_argument("--memory", type=Path, metavar="FILE", help="keep the org there, and go on with it")
     chosen = parser.parse_args()
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if chosen.tls_cert else None
     if tls:
         tls.load_cert_chain(chosen.tls_cert)
     uvloop.run(serve("Salesforce", running(
         host=chosen.host, port=chosen.port, public_url=chosen.public_url, count=chosen.seed, rotate=chosen.rotate,
-        webhook_scale=chosen.webhook_scale, tls=tls,
+        webhook_scale=chosen.webhook_scale, tls=tls, memory=chosen.memory,
     )))  # fmt: skip

@@ -65,6 +65,10 @@ class Outbound:
         self._pending: dict[str, _Pending] = {}
         self._notifications = self._actions = 0
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What waits for the loop belongs to the process."""
+        return {**vars(self), "_pending": {}}
+
     def add(self, wish: Mapping[str, Any]) -> Message:
         """Set one up. Raises TypeError for members that it does not have."""
         self._actions += 1

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from simulators.kit.clock import Clock
@@ -20,13 +21,8 @@ _STRANGER = "https://login.salesforce.example.net"
 
 def made_grants(clock: Clock, org_id: str) -> Grants:
     """Sessions live for two hours after their last use; refresh tokens live on and stay the same."""
-
-    def made(kind: str) -> str:
-        if kind == "access":
-            return f"{org_id[:15]}!AQ{secrets.token_urlsafe(60).replace('-', '.')}"
-        return ("5Aep861" if kind == "refresh" else "aPrx") + secrets.token_urlsafe(48).replace("-", ".")
-
-    return Grants(clock, code_seconds=CODE_SECONDS, access_seconds=SESSION_SECONDS, sliding=True, maker=made)
+    maker = partial(_token, org_id)
+    return Grants(clock, code_seconds=CODE_SECONDS, access_seconds=SESSION_SECONDS, sliding=True, maker=maker)
 
 
 def session_of(org: "Org", client: Client, issued: Issued) -> dict[str, Any]:
@@ -44,6 +40,12 @@ def session_of(org: "Org", client: Client, issued: Issued) -> dict[str, Any]:
     if (not issued.refreshed or issued.rotated) and OFFLINE & set(scopes):
         answer["refresh_token"] = issued.grant.refresh_token
     return answer
+
+
+def _token(org_id: str, kind: str) -> str:
+    if kind == "access":
+        return f"{org_id[:15]}!AQ{secrets.token_urlsafe(60).replace('-', '.')}"
+    return ("5Aep861" if kind == "refresh" else "aPrx") + secrets.token_urlsafe(48).replace("-", ".")
 
 
 def _signature(secret: str, text: str) -> str:

@@ -89,6 +89,10 @@ class Jobs:
         self.delay = 0.0
         self.page = 50_000  # rows of a query's result in one answer, unless told
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Jobs and the work on them belong to the process."""
+        return {**vars(self), "_jobs": {}, "_tasks": set()}
+
     def add(self, kind: Kind, operation: str, name: str, version: str, actor: Actor) -> Job:
         """A new job, open."""
         self._last += 1
