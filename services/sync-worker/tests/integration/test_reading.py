@@ -100,6 +100,29 @@ async def test_a_new_connection_is_read_before_it_is_written(
     assert stream["next_run_at"] is not None
 
 
+async def test_nobody_is_written_while_a_new_connection_is_read(
+    world: Any, worker: Any, eventually: Any, people: Any
+) -> None:
+    for number in range(60):
+        world.crm.crm.create({"email": f"p{number}@example.com"}, by_api=False)
+    world.crm.crm.gate.faults = Faults(latency_ms=300)
+    connection_id = await world.connect(**PAGED)
+    async with transformer(world), worker():
+        await world.announce(connection_id)
+
+        async def begun() -> bool:
+            return bool(await runs(world, connection_id))
+
+        await eventually(begun)
+        await world.write(people([1]))  # a live lead, before the reading is over
+        while not await ended(world, connection_id, 1)():
+            assert world.requests("POST /leads") == 0
+            await asyncio.sleep(0.02)
+        world.crm.crm.gate.faults = Faults()
+        await eventually(lambda: world.all_in(connection_id, "in_sync", 1))
+    assert world.requests("POST /leads") == 1
+
+
 async def test_a_later_reading_tells_what_changed(world: Any, worker: Any, eventually: Any) -> None:
     world.crm.crm.create({"email": "a@example.com"}, by_api=False)
     connection_id = await world.connect(**PAGED)
