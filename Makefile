@@ -59,7 +59,7 @@ clean: ## Remove the virtual environment, caches and the local hub's data
 	@touch $@
 
 packages-test:
-	@requirements/debian.sh rabbitmqctl=rabbitmq-server chromium=chromium node=nodejs
+	@requirements/debian.sh rabbitmqctl=rabbitmq-server chromium=chromium node=nodejs npm=npm
 
 packages-bench:
 	@requirements/debian.sh rabbitmqctl=rabbitmq-server
