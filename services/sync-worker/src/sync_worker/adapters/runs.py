@@ -11,11 +11,11 @@ import asyncpg
 from hub.contracts.cloudevents import Event
 from hub.contracts.connector import DONE, Capability
 from hub.contracts.pulling import Cursor, Page, PullMode
+from hub.contracts.schedule import HOURLY, next_run
 from hub.registry import CONNECTORS
 from hub.store.outbox import Outbox
 from sync_worker.adapters import queries_reading as q
 from sync_worker.adapters.targets import Place
-from sync_worker.domain.schedule import HOURLY, next_run
 
 Outcome = Literal["done", "failed", "cancelled"]
 

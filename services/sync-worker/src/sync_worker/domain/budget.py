@@ -111,14 +111,17 @@ def given_back(level: Level, units: float, now: float, reserve: float) -> Level:
 
 def learnt(level: Level, reading: Reading, unspent: float, now: float, reserve: float) -> Level:
     """Believe the vendor. ``unspent`` units are taken, but the vendor has not seen the calls yet."""
+    before = level.most
     level = replace(drained(level, now, reserve), learnt_at=now, most=reading.limit or level.most)
     if level.fixed and not level.spaced and reading.resets_in is not None:
         level = replace(level, since=now + min(reading.resets_in, level.seconds) - level.seconds)
     if reading.remaining is None:
         return level
-    if level.spaced:
-        return level if reading.remaining > 0 else closed(level, _breath(level, reading), now)
     used = max(0.0, level.most - reading.remaining) + unspent
+    if level.spaced:
+        if level.most < before:  # we were too quick so far: all that is used has to be waited for
+            level = replace(level, used=max(level.used, used))
+        return level if reading.remaining > 0 else closed(level, _breath(level, reading), now)
     # Answers overtake each other, and other copies have calls under way: only a clear difference lowers the level.
     lower = used < level.used - max(10.0, 0.01 * level.most)
     return replace(level, used=used) if used > level.used or lower else level
