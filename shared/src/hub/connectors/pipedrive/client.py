@@ -35,7 +35,7 @@ class PipedriveClient:
         self._config = config = read_config(settings.config)
         self._mapping = mapping = PipedriveFieldMap(config)
         self._api = api = Api(settings, config)
-        self._users = users = Users(api)
+        self._users = users = Users(api, config, settings.meter)
         self._persons = Schema(api, PERSON_FIELDS, config, mapping)
         self._deal_fields = Schema(api, DEAL_FIELDS, config, mapping)
         self._finding = Finding(api, config, self._persons)

@@ -16,8 +16,8 @@ from hub.connectors.pipedrive.wire import (
     PLANS,
     SEARCH,
     SEARCHES,
-    TOKENS_PER_SEAT,
     check_config,
+    daily_tokens,
     read_config,
 )
 from hub.contracts.connector import Connector
@@ -27,9 +27,9 @@ from hub.contracts.metering import Window
 def limits(config: Mapping[str, Any]) -> tuple[Window, ...]:
     """By plan and seats. None is drawn on unasked: a call is one of the burst, and costs several tokens of the day."""
     settings = read_config(config)
-    factor, burst = PLANS[settings.plan]
+    _, burst = PLANS[settings.plan]
     burst *= OAUTH_FACTOR if settings.auth_type == "oauth2" else 1
-    daily = settings.daily_tokens or TOKENS_PER_SEAT * factor * settings.seats
+    daily = daily_tokens(settings, settings.seats)
     return (
         Window(BURST, burst, BURST_SECONDS, always=False),
         Window(SEARCH, SEARCHES, BURST_SECONDS, always=False),

@@ -8,10 +8,11 @@ import orjson
 
 from hub.connectors.pipedrive.api import Api
 from hub.connectors.pipedrive.inbox import Inbox
+from hub.connectors.pipedrive.person import deal_title
 from hub.connectors.pipedrive.schema import Schema
 from hub.connectors.pipedrive.users import Users
 from hub.connectors.pipedrive.wire import DEALS, LIST, OWNER, PAGE, WRITE, PipedriveConfig
-from hub.contracts.pushing import Companion
+from hub.contracts.pushing import Companion, PushItem
 
 _KEPT = 20_000
 
@@ -24,29 +25,31 @@ class Deals:
         self._inbox = inbox
         self._written: OrderedDict[str, bytes] = OrderedDict()
 
-    async def follow(self, companion: Companion, person: int, *, fresh: bool) -> None:
+    async def follow(self, companion: Companion, item: PushItem, person: int, *, fresh: bool) -> None:
         """See that the companion is there and up to date; ``fresh``: the person is new. Raises CrmFailure."""
         if companion.object == "lead":
-            await self._inbox.follow(companion, person, fresh=fresh)
+            await self._inbox.follow(companion, item, person, fresh=fresh)
             return
-        wanted = await self._wanted(companion, person)
+        wanted = await self._wanted(companion)
         digest = orjson.dumps(wanted, option=orjson.OPT_SORT_KEYS)
         if self._written.get(companion.reference) == digest:
             return
         known = await self._schema.ensured({self._config.reference_field: companion.reference})
         field = known.by_name.get(self._config.reference_field)
         key = field.key if field else None
-        found = None if fresh else await self._found(companion, person, key)
+        found = None if fresh or key is None else await self._found(companion, person, key)
         custom = {"custom_fields": {key: companion.reference}} if key else {}
         if found is None:
             inbox = self._config.leads_inbox and not fresh
             number = await self._inbox.converted(_item_of(companion), person) if inbox else None
             if number is None:
-                await self._api.record("POST", DEALS, {**wanted, **self._placed(), **custom}, tokens=WRITE)
+                new = {"title": deal_title(item.record, item.reference), "person_id": person, **self._placed()}
+                new |= await self._users.owner(item.record.get(OWNER))
+                await self._api.record("POST", DEALS, {**new, **wanted, **custom}, tokens=WRITE)
             else:
                 await self._api.record("PATCH", f"{DEALS}/{number}", {**wanted, **custom}, tokens=WRITE)
         elif not found.get("is_deleted") and not found.get("is_archived"):
-            marked = key is None or found["custom_fields"].get(key) == companion.reference
+            marked = found["custom_fields"].get(key) == companion.reference
             changed = _changed(found, wanted) | ({} if marked else custom)
             if changed:
                 await self._api.record("PATCH", f"{DEALS}/{found['id']}", changed, tokens=WRITE)
@@ -54,19 +57,17 @@ class Deals:
         while len(self._written) > _KEPT:
             self._written.popitem(last=False)
 
-    async def _wanted(self, companion: Companion, person: int) -> dict[str, Any]:
+    async def _wanted(self, companion: Companion) -> dict[str, Any]:
         fields = dict(companion.fields)
-        agent = fields.pop(OWNER, None)
-        owner = await self._users.number(agent) if agent is not None else None
         if "value" in fields:
             fields["currency"] = self._config.deal.currency or await self._users.currency()
-        return {**fields, "person_id": person, **({"owner_id": owner} if owner is not None else {})}
+        return fields
 
     def _placed(self) -> dict[str, Any]:
         place = {"pipeline_id": self._config.deal.pipeline_id, "stage_id": self._config.deal.stage_id}
         return {name: value for name, value in place.items() if value is not None}
 
-    async def _found(self, companion: Companion, person: int, key: str | None) -> Mapping[str, Any] | None:
+    async def _found(self, companion: Companion, person: int, key: str) -> Mapping[str, Any] | None:
         """Open, won and lost ones; then archived and deleted ones, which are left as somebody wanted them."""
         for path, status in ((DEALS, None), (f"{DEALS}/archived", None), (DEALS, "deleted")):
             rows, _ = await self._api.rows(
@@ -79,10 +80,8 @@ class Deals:
         return None
 
 
-def _is_it(row: Mapping[str, Any], companion: Companion, key: str | None) -> bool:
+def _is_it(row: Mapping[str, Any], companion: Companion, key: str) -> bool:
     custom = row.get("custom_fields")
-    if key is None:
-        return bool(row.get("title") == companion.fields.get("title"))
     return isinstance(custom, dict) and custom.get(key) in (companion.reference, _item_of(companion))
 
 

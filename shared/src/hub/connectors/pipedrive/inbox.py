@@ -12,6 +12,7 @@ import orjson
 
 from hub.connectors.pipedrive.answers import is_gone
 from hub.connectors.pipedrive.api import Api
+from hub.connectors.pipedrive.person import deal_title
 from hub.connectors.pipedrive.schema import Schema
 from hub.connectors.pipedrive.users import Users
 from hub.connectors.pipedrive.wire import (
@@ -26,7 +27,7 @@ from hub.connectors.pipedrive.wire import (
     PipedriveConfig,
 )
 from hub.contracts.failures import CrmFailure, FailureKind, RecordError
-from hub.contracts.pushing import Companion
+from hub.contracts.pushing import Companion, PushItem
 
 _KEPT = 20_000
 _ASKED, _PAUSE = 8, 0.3  # how often, and how many seconds apart, a conversion is asked about
@@ -39,7 +40,7 @@ class Inbox:
         self._api, self._config, self._schema, self._users = api, config, schema, users
         self._written: OrderedDict[str, bytes] = OrderedDict()
 
-    async def follow(self, companion: Companion, person: int, *, fresh: bool) -> None:
+    async def follow(self, companion: Companion, item: PushItem, person: int, *, fresh: bool) -> None:
         """See that the item is there, or archived where wanted; what somebody archived stays. Raises CrmFailure."""
         wanted = await self._wanted(companion)
         digest = orjson.dumps(wanted, option=orjson.OPT_SORT_KEYS)
@@ -50,8 +51,10 @@ class Inbox:
         archive = bool(wanted.pop("is_archived"))
         if found is None:
             if not archive:
-                body = {**wanted, "person_id": person, **({key: companion.reference} if key else {})}
-                await self._api.record("POST", LEADS, body, tokens=LEAD_WRITE)
+                new = {"title": deal_title(item.record, item.reference), "person_id": person}
+                new |= await self._users.owner(item.record.get(OWNER))
+                new |= {key: companion.reference} if key else {}
+                await self._api.record("POST", LEADS, {**new, **wanted}, tokens=LEAD_WRITE)
         elif not found.get("is_archived"):
             changed = {"value": wanted["value"]} if "value" in wanted and found.get("value") != wanted["value"] else {}
             changed |= {"is_archived": True} if archive else {}
@@ -88,9 +91,7 @@ class Inbox:
 
     async def _wanted(self, companion: Companion) -> dict[str, Any]:
         fields = dict(companion.fields)
-        agent, amount = fields.pop(OWNER, None), fields.pop("value", None)
-        owner = await self._users.number(agent) if agent is not None else None
-        fields |= {"owner_id": owner} if owner is not None else {}
+        amount = fields.pop("value", None)
         if amount is not None:
             currency = self._config.deal.currency or await self._users.currency()
             fields["value"] = {"amount": amount, "currency": currency}

@@ -53,7 +53,6 @@ STATUSES = {
     "lost": "Lost",
 }
 _PREFIX = "pipedrive:"
-_MAX_TITLE = 255
 _NUMBER = re.compile(r"[1-9][0-9]{0,14}\Z", re.ASCII)
 
 
@@ -141,14 +140,10 @@ class PipedriveFieldMap:
         if not (self._config.deal.enabled if status == "enrolled" else self._config.leads_inbox):
             return ()
         reference = lead_external_id(lead_id)
-        names = [registers.get("first_name"), registers.get("last_name")]
-        name = " ".join(str(part) for part in names if part) or str(registers.get("company") or reference)
-        fields: dict[str, Any] = {"title": f"{name} enrollment"[:_MAX_TITLE]}
+        fields: dict[str, Any] = {}  # title and owner are only for new ones: those who change them have a say, too
         amount = registers.get(CUSTOM_PREFIX + self._config.deal.amount_field)
         if isinstance(amount, int | float) and not isinstance(amount, bool):
             fields["value"] = amount
-        owner = self._owner(registers.get("agent_id"))
-        fields |= {OWNER: owner} if owner else {}
         if status == "enrolled":
             return (Companion("deal", f"{reference}-deal", fields | {"status": self._config.deal.status}),)
         return (Companion("lead", f"{reference}-lead", fields | {"is_archived": status == "lost"}),)

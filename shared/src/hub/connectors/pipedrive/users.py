@@ -8,15 +8,26 @@ from typing import Any
 from hub.connectors.pipedrive.answers import unexpected
 from hub.connectors.pipedrive.api import Api
 from hub.connectors.pipedrive.shelf import FRESH_SECONDS, SHELF
-from hub.connectors.pipedrive.wire import ME, OWNER, OWNER_EMAIL, USERS, V1_LIST, V1_ME
+from hub.connectors.pipedrive.wire import (
+    DAILY,
+    ME,
+    OWNER,
+    OWNER_EMAIL,
+    USERS,
+    V1_LIST,
+    V1_ME,
+    PipedriveConfig,
+    daily_tokens,
+)
+from hub.contracts.metering import Meter, Reading
 from hub.contracts.pulling import Identity, Owner
 
 
 class Users:
     """Read when first needed, and anew after ten minutes."""
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
+    def __init__(self, api: Api, config: PipedriveConfig, meter: Meter) -> None:
+        self._api, self._config, self._meter = api, config, meter
         self._lock = asyncio.Lock()
 
     async def me(self, *, older_than: float = FRESH_SECONDS) -> Mapping[str, Any]:
@@ -50,6 +61,7 @@ class Users:
                 if not isinstance(rows, list):
                     raise unexpected("the answer is not a list of users")
                 SHELF.put(whose, USERS, rows)
+                self._count(rows)
             return [_owner(row) for row in rows if isinstance(row, dict) and isinstance(row.get("id"), int)]
 
     async def number(self, agent: int | str) -> int | None:
@@ -60,6 +72,11 @@ class Users:
             if owner.active and owner.email and owner.email.casefold() == agent.casefold():
                 return int(owner.id)
         return None
+
+    async def owner(self, agent: int | str | None) -> dict[str, Any]:
+        """``owner_id`` of a new record; nothing when nobody is told or known. Raises CrmFailure."""
+        number = None if agent is None else await self.number(agent)
+        return {} if number is None else {"owner_id": number}
 
     async def currency(self) -> str:
         """What amounts are in unless told. Raises CrmFailure."""
@@ -76,6 +93,13 @@ class Users:
             email = next((each.email for each in await self.owners() if each.id == str(number)), None)
             owner |= {OWNER_EMAIL: email} if email else {}
         return owner
+
+
+    def _count(self, rows: list[Any]) -> None:
+        """Nobody tells an app what the company may spend in a day; but every seat brings its tokens."""
+        seats = sum(_owner(row).active for row in rows if isinstance(row, dict) and "id" in row)
+        if self._config.daily_tokens is None and seats > self._config.seats:
+            self._meter.learn([Reading(DAILY, limit=daily_tokens(self._config, seats))])
 
 
 def _owner(row: Mapping[str, Any]) -> Owner:

@@ -120,6 +120,11 @@ class PipedriveConfig(BaseModel):
         return {**self.custom_transformations, **self.field_mappings.custom_transformations}
 
 
+def daily_tokens(config: PipedriveConfig, seats: int) -> int:
+    """What a company of so many seats may spend in a day."""
+    return config.daily_tokens or TOKENS_PER_SEAT * PLANS[config.plan][0] * seats
+
+
 def read_config(config: Mapping[str, Any]) -> PipedriveConfig:
     """The configuration, checked. Raises Invalid naming the first bad field."""
     try:

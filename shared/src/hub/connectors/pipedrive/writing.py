@@ -146,7 +146,7 @@ class Writing:
         self._finding.unmarked.discard(number)
         try:
             for companion in item.companions:
-                await self._deals.follow(companion, int(number), fresh=action == "create")
+                await self._deals.follow(companion, item, int(number), fresh=action == "create")
         except CrmFailure as failure:
             self._doubtful.add(item.reference)  # the person is there: another create is an update
             return _failed(failure, item, unknown=True), False

@@ -27,6 +27,7 @@ class Watching:
         self.taken: dict[str, int] = {}
         self.spent: list[tuple[str, float]] = []
         self.read: dict[str, Reading] = {}
+        self.limits: dict[str, int] = {}
 
     async def take(self, cost: int = 1, *windows: str) -> None:
         """Counted."""
@@ -36,6 +37,7 @@ class Watching:
     def learn(self, readings: Any) -> None:
         """Kept."""
         self.read |= {each.window: each for each in readings}
+        self.limits |= {each.window: each.limit for each in readings if each.limit is not None}
 
     def exhausted(self, window: str, seconds: float) -> None:
         """Kept."""
@@ -157,10 +159,12 @@ async def test_tokens_and_calls_are_counted_as_pipedrive_counts(crm: Company, it
     await client.fetch([results[1].external_id, "99"])
     await client.delete([item(2, results[2].external_id)])
     await client.owners()
+    assert meter.limits["daily"] == 5 * 30_000  # as many as there are users, on the smallest plan
     calls = await crm.control("calls", method="GET")
     assert meter.taken["burst"] == calls["total"]
     assert meter.taken["search"] == 2
     assert meter.taken["daily"] == (await crm.control("limits", method="GET"))["daily_used"]
+    await client.fetch(["1"])
     assert (meter.read["burst"].limit, meter.read["daily"].remaining) == (1000, 600_000 - meter.taken["daily"])
 
 
