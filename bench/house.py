@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,11 +34,14 @@ class House:
 
 
 @contextmanager
-def running(bus: BusKind, services: Sequence[str] = SERVICES) -> Iterator[House]:
+def running(
+    bus: BusKind, services: Sequence[str] = SERVICES, settings: Mapping[str, str] | None = None
+) -> Iterator[House]:
     """Start a hub in a folder of its own; stop and remove it afterwards."""
     with tempfile.TemporaryDirectory(prefix="crmhub-bench-") as folder:
         Path(folder).chmod(0o755)
-        hub = LocalHub(Path(folder) / "hub", bus, services=services, settings={"HUB_LOG_LEVEL": "warning"})
+        told = {"HUB_LOG_LEVEL": "warning", **(settings or {})}
+        hub = LocalHub(Path(folder) / "hub", bus, services=services, settings=told)
         hub.start()
         try:
             account, key = asyncio.run(_account(hub))

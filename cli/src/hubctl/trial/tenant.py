@@ -15,6 +15,7 @@ from hub.vault import Keyring, Vault
 from hubctl.provision import NewConnection, announce_connection, create_connection, create_key, create_subscription
 from hubctl.session import Target, bus, database
 from hubctl.trial.crm import SimulatedCrm
+from hubctl.trial.vendors import CALLBACK, SimulatedVendor, grant
 
 EVENTS = ("lead.created", "lead.updated", "enrollment.completed")
 
@@ -40,6 +41,15 @@ class Tenant:
             connection_id = await create_connection(pool, vault, self.account_id, wish)
             await announce_connection(line, self.account_id, connection_id, "custom", "trial")
         return connection_id
+
+    async def consent(self, vendor: SimulatedVendor, connection_id: int | None = None, **config: Any) -> int:
+        """Connect a simulated vendor's CRM (anew, if told which) through its consent page; the connection's id."""
+        wish: dict[str, Any] = {"crm_type": vendor.vendor.crm_type, "redirect_uri": f"{self.hub.url}{CALLBACK}"}
+        wish |= {"config": config} if connection_id is None else {"connection_id": connection_id}
+        async with self.session.post("/api/v1/crm/oauth/authorize", json=wish, raise_for_status=True) as answer:
+            address = (await answer.json())["authorization_url"]
+        async with aiohttp.ClientSession() as browser:
+            return int((await grant(browser, address))["connection_id"])
 
     def webhook_url(self, connection_id: int) -> str:
         """Where a connection's CRM sends its webhooks."""
