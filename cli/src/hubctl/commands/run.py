@@ -1,4 +1,4 @@
-"""``hubctl run``: the whole hub on this machine, with a simulated CRM and sample leads."""
+"""``hubctl run``: the whole hub on this machine, with four simulated CRMs and sample leads."""
 
 import asyncio
 import signal
@@ -22,7 +22,7 @@ def run(
     port: int = typer.Option(8080, help="The gateway's port; the next free one when it is taken."),
     stay: bool = typer.Option(True, "--stay/--once", help="Stay until Ctrl-C, or stop after the summary."),
 ) -> None:
-    """Start everything here: PostgreSQL, bus, five services, a simulated CRM; sample leads flow both ways."""
+    """Start everything here: PostgreSQL, bus, five services, four simulated CRMs; leads flow between all of them."""
     from hubctl.demo.show import perform  # the local stack takes most of a second to load
     from hubctl.demo.stage import Stage, alone
 
@@ -49,11 +49,12 @@ def _start(stage: "Stage") -> None:
     with err.status(f"starting {servers}, migrating …"):
         stage.hub.start_servers()
     done(f"{servers}: newest schema, key ring in place")
-    with err.status("starting the services and a simulated CRM …"):
+    with err.status("starting the services and four simulated CRMs …"):
+        stage.start_crms()
         stage.hub.start_services()
-        stage.start_crm()
     stage.write_environment()
-    done(f"ready: {', '.join(sorted(stage.hub.services))}, and a custom CRM")
+    crms = ", ".join(each.vendor.title for each in stage.vendors)
+    done(f"ready: {', '.join(sorted(stage.hub.services))}; simulated: {crms} and a custom CRM")
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -28,8 +28,8 @@ _LAST_NAMES = (
     "D'Angelo Nguyễn Müller Schröder Åkesson Łuczak Ó'Súilleabháin Peña Ibáñez Kowalski Okafor Mensah Tanaka Chen "
     "Patel Singh Haddad Çelik Novák Szabó Lefèvre Dubois Rossi Jean-Baptiste Smith-Jones Whitfield Trinidad Nakamura"
 )
-_FIRST = _FIRST_NAMES.split()
-_LAST = [*_LAST_NAMES.split(), "van der Berg", "de la Cruz", "St. John", "Al Hassan"]
+FIRST = _FIRST_NAMES.split()
+LAST = [*_LAST_NAMES.split(), "van der Berg", "de la Cruz", "St. John", "Al Hassan"]
 _PLACES = (
     ("San Antonio", "TX", "782", "210"), ("Austin", "TX", "787", "512"), ("Houston", "TX", "770", "713"),
     ("Dallas", "TX", "752", "214"), ("Cañon City", "CO", "812", "719"), ("La Cañada", "CA", "910", "818"),
@@ -86,7 +86,7 @@ def rows(count: int = ROWS, seed: int = 20260110) -> list[list[str]]:
             result.append(_again(rng, rng.choice(people)))
             continue
         born = date(1950, 1, 1) + timedelta(days=rng.randrange(19_000))
-        people.append(_Person(len(people), rng.choice(_FIRST), rng.choice(_LAST), rng.choice(_PLACES), born))
+        people.append(_Person(len(people), rng.choice(FIRST), rng.choice(LAST), rng.choice(_PLACES), born))
         result.append(_record(rng, people[-1]))
     return [_spoil(number, row) for number, row in enumerate(result)]
 

@@ -1,83 +1,185 @@
-"""The demonstration, from an empty folder to a hub at work."""
+"""The demonstration, from an empty folder to a hub at work between four CRMs."""
 
 import asyncio
+import random
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
+import asyncpg
 
+from hub.bus.protocol import Bus
 from hub.local.ports import free_port
 from hubctl.commands.upload import read, send
-from hubctl.console import done, err, out, warn
+from hubctl.console import done, err, out
+from hubctl.demo.crowd import crowd
+from hubctl.demo.figures import figures, left_to_read, left_to_write
+from hubctl.demo.journey import travel
 from hubctl.demo.people import People
 from hubctl.demo.samples import FILE
 from hubctl.demo.scene import set_scene
-from hubctl.demo.stage import Remembered, Stage
-from hubctl.demo.summary import Story, figures, show
+from hubctl.demo.staff import Staff
+from hubctl.demo.stage import Stage
+from hubctl.demo.summary import Story, show
+from hubctl.demo.vendors import VendorCrm
 from hubctl.session import bus, database
 from hubctl.trial.crm import CrmControl
 from hubctl.trial.quiet import until_quiet
 from hubctl.trial.subscriber import Subscriber
 from hubctl.trial.tenant import target_of
 
-_QUIET_SECONDS = 60.0
-_FIRST_EDITS, _FIRST_NEW = 120, 40
+_FLOW_SECONDS, _WORK_SECONDS = 75.0, 30.0  # then the summary tells what is still on its way
 _TRICKLE_SECONDS = 3.0
+_CUSTOM = "Demo CRM"
+
+
+@dataclass
+class Show:
+    """Everything on the stage, and who works there."""
+
+    stage: Stage
+    api: aiohttp.ClientSession
+    pool: asyncpg.Pool
+    line: Bus
+    custom: CrmControl
+    people: People
+    crms: list[VendorCrm]
+    staffs: list[Staff]
+    fresh: bool
+    began: float
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def titles(self) -> dict[int, str]:
+        """The CRMs' names by connection."""
+        return {each.connection_id: each.title for each in self.crms} | {self.stage.remembered.connection_id: _CUSTOM}
+
+    async def connect(self) -> None:
+        """The three vendors by OAuth; the custom CRM has its key already."""
+        everybody = crowd()
+        with err.status("the CRMs are connected through their consent pages …"):
+            for crm in self.crms:
+                await crm.prepare(everybody[crm.crm_type])
+                await crm.connect(self.api)
+        known = self.stage.remembered
+        hook = f"{self.stage.hub.url}/api/v1/webhooks/crm/custom/{known.connection_id}"
+        await self.custom.point_webhooks(hook, known.webhook_secret)
+        done(f"connected by OAuth: {', '.join(crm.title for crm in self.crms)}; by API key: a custom CRM")
+
+    async def rest(self, what: str, seconds: float) -> bool:
+        """Wait until nothing is under way; False when time ran out. Shows what is."""
+        account_id = self.stage.remembered.account_id
+        with err.status(f"{what} …") as status:
+
+            async def still() -> bool:
+                unread = await left_to_read(self.pool, account_id)
+                return unread == 0 and not await self._webhooks_pending()
+
+            async def tell() -> None:
+                while True:
+                    waiting = await left_to_write(self.pool, account_id)
+                    titles = self.titles
+                    told = ", ".join(f"{titles[each]} {count}" for each, count in waiting.items() if each in titles)
+                    status.update(f"{what} … on their way: {told}" if told else f"{what} …")
+                    await asyncio.sleep(1)
+
+            telling = asyncio.create_task(tell())
+            try:
+                return await until_quiet(self.pool, self.line, seconds, still)
+            finally:
+                telling.cancel()
+                await asyncio.gather(telling, return_exceptions=True)
+
+    async def play(self) -> Story:
+        """Leads flow; people work; what came of it."""
+        known = self.stage.remembered
+        before = await figures(self.pool, known.account_id, self.since)
+        await self.connect()
+        imported = await self._import() if self.fresh else {}
+        flowed = await self.rest("leads flow between the CRMs", _FLOW_SECONDS)
+        account = (await figures(self.pool, known.account_id, self.since)).account
+        flow_seconds = time.monotonic() - self.began
+        await self._work()
+        with err.status("somebody is entered in Salesforce, and enrols …"):
+            there = await travel(self.pool, known.account_id, self.api, self.staffs[0], self.crms, self.titles)
+        quiet = await self.rest("people work in the CRMs", _WORK_SECONDS)
+        return Story(
+            seconds=time.monotonic() - self.began,
+            flow_seconds=flow_seconds,
+            fresh=self.fresh,
+            flowed=flowed,
+            quiet=quiet,
+            imported=imported,
+            created_by_crms=account["crm_new"],
+            before=before,
+            found=await figures(self.pool, known.account_id, self.since),
+            journey=there,
+            custom=await self.custom.counters(),
+        )
+
+    async def trickle(self) -> None:
+        """People go on working, for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.people.trickle(_TRICKLE_SECONDS))
+            for staff in self.staffs:
+                group.create_task(_trickle(staff))
+
+    async def _work(self) -> None:
+        edits, new = (15, 5) if self.fresh else (3, 1)
+        with err.status("people work in the CRMs …"):
+            await self.people.work(*((120, 40) if self.fresh else (10, 2)))
+            for crm, staff in zip(self.crms, self.staffs, strict=True):
+                await staff.work(edits, new, deletions=int(crm.crm_type == "hubspot"))
+
+    async def _webhooks_pending(self) -> bool:
+        if (await self.custom.counters())["webhooks"]["pending"]:
+            return True
+        return any([(await crm.webhooks())["pending"] for crm in self.crms])
+
+    async def _import(self) -> dict[str, Any]:
+        accepted = await send(self.api, FILE, "text/csv", "spreadsheet")
+        import_id = accepted["import_id"]
+        state: Mapping[str, Any] = {}
+        while state.get("state") not in ("completed", "aborted"):
+            await asyncio.sleep(0.2)
+            async with self.api.get(f"/api/v1/external/imports/{import_id}") as answer:
+                state = await read(answer)
+        self.stage.remember(import_id=import_id)
+        done(f"{FILE.name}: {state.get('accepted', 0)} leads imported over the API")
+        return dict(state)
 
 
 async def perform(stage: Stage, began: float, *, stay: bool) -> None:
-    """Set the scene, let leads flow both ways, tell what happened; then stay alive until cancelled."""
+    """Set the scene, let leads flow between all, tell what happened; then stay alive until cancelled."""
     subscriber = Subscriber(stage.remembered.subscriber_secret)
     async with AsyncExitStack() as held:
-        port = free_port(stage.remembered.subscriber_port or 9200)
+        port = free_port(stage.remembered.subscriber_port or 9050)
         known = await set_scene(stage, await held.enter_async_context(subscriber.served(port)))
-        known = stage.remember(subscriber_port=port)
+        stage.remember(subscriber_port=port)
         session = await held.enter_async_context(aiohttp.ClientSession())
-        crm = CrmControl(session, stage.crm.url)
-        people = People(crm, seed=int(began) if known.import_id else 7)
-        hook = f"{stage.hub.url}/api/v1/webhooks/crm/custom/{known.connection_id}"
-        await crm.point_webhooks(hook, known.webhook_secret)
-        story = await _flow(stage, crm, people, began)
-        show(out, stage, stage.remembered, story, subscriber)
+        headers = {"Authorization": f"Bearer {known.api_key}"}
+        api = await held.enter_async_context(aiohttp.ClientSession(stage.hub.url, headers=headers))
+        target = target_of(stage.hub)
+        pool = await held.enter_async_context(database(target))
+        line = await held.enter_async_context(bus(target))
+        fresh, custom = not known.import_id, CrmControl(session, stage.crm.url)
+        seed = 7 if fresh else int(time.time())
+        crms = [VendorCrm(simulator, session, stage) for simulator in stage.vendors]
+        staffs = [Staff(crm, seed + number) for number, crm in enumerate(crms, start=1)]
+        demo = Show(stage, api, pool, line, custom, People(custom, seed), crms, staffs, fresh, began)
+        story = await demo.play()
+        await show(out, demo.stage, story, subscriber, list(zip(crms, staffs, strict=True)), api)
         if stay:
-            with suppress(aiohttp.ClientError):
-                await people.trickle(_TRICKLE_SECONDS)
+            await demo.trickle()
 
 
-async def _flow(stage: Stage, crm: CrmControl, people: People, began: float) -> Story:
-    known = stage.remembered
-    target = target_of(stage.hub)
-    fresh = not known.import_id
-    async with database(target) as pool, bus(target) as line:
-
-        async def crm_is_quiet() -> bool:
-            return int((await crm.counters())["webhooks"]["pending"]) == 0
-
-        imported = await _import(stage, known) if fresh else {}
-        with err.status("leads flow to the CRM …"):
-            await until_quiet(pool, line, _QUIET_SECONDS, crm_is_quiet)
-        with err.status("people work in the CRM …"):
-            await people.work(_FIRST_EDITS if fresh else 10, _FIRST_NEW if fresh else 2)
-            quiet = await until_quiet(pool, line, _QUIET_SECONDS, crm_is_quiet)
-        if not quiet:
-            warn(f"the hub is not at rest after {_QUIET_SECONDS:.0f} s: hubctl status says what waits")
-        counters = await crm.counters()
-        found = await figures(pool, known.account_id)
-    return Story(time.monotonic() - began, fresh, quiet, imported, counters, found)
-
-
-async def _import(stage: Stage, known: Remembered) -> dict[str, Any]:
-    headers = {"Authorization": f"Bearer {known.api_key}"}
-    async with aiohttp.ClientSession(stage.hub.url, headers=headers) as session:
-        accepted = await send(session, FILE, "text/csv", "spreadsheet")
-        import_id = accepted["import_id"]
-        while True:
-            async with session.get(f"/api/v1/external/imports/{import_id}") as answer:
-                state = await read(answer)
-            if state["state"] in ("completed", "aborted"):
-                break
-            await asyncio.sleep(0.2)
-    stage.remember(import_id=import_id)
-    done(f"{FILE.name}: {state.get('accepted', 0)} leads imported over the API")
-    return state
+async def _trickle(staff: Staff) -> None:
+    chance = random.Random()  # noqa: S311 - when people edit in a demonstration
+    while True:
+        await asyncio.sleep(chance.uniform(2, 6) * _TRICKLE_SECONDS)
+        with suppress(aiohttp.ClientError):
+            await staff.work(edits=1, new=int(chance.random() < 0.2))

@@ -1,4 +1,4 @@
-"""Where the demonstration happens: the local hub, a simulated CRM and a subscriber, with what is remembered of them."""
+"""Where the demonstration happens: the local hub, simulated CRMs and a subscriber, with what is remembered of them."""
 
 import fcntl
 import json
@@ -6,17 +6,18 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from hub.local.hub import BusKind, LocalHub
 from hub.local.keeper import Keeper
 from hub.local.ports import free_port
 from hubctl.problems import Problem
 from hubctl.trial.crm import SimulatedCrm
+from hubctl.trial.vendors import VENDORS, SimulatedVendor
 
-_CRM = "crm"
+_CRM, _FIRST_CRM_PORT = "crm", 9100
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Remembered:
     subscription_id: int = 0
     subscriber_port: int = 0
     import_id: str = ""
+    connections: dict[str, int] = field(default_factory=dict)  # with the vendors, by kind of CRM
+    vendor_ports: dict[str, int] = field(default_factory=dict)
 
 
 class Stage:
@@ -43,24 +46,31 @@ class Stage:
         self._file = self.folder / "demo.json"
         self.remembered = self._read()
         wishes = {"gateway": free_port(port), "postgres": free_port(15432), "rabbitmq": free_port(15672)}
-        self.hub = LocalHub(self.folder, bus, ports=wishes)
+        self.vendors = self._vendors()
+        settings = {name: value for vendor in self.vendors for name, value in vendor.settings().items()}
+        self.hub = LocalHub(self.folder, bus, settings=settings, ports=wishes)
         key, log = self.remembered.crm_api_key, self.hub.log("custom-crm")
-        self.crm = SimulatedCrm(self.folder / "crm.sqlite", log, api_key=key, port=free_port(9100))
-        self._keeper = Keeper({_CRM: self.crm})
+        self.crm = SimulatedCrm(self.folder / "crm.sqlite", log, api_key=key, port=free_port(_FIRST_CRM_PORT))
+        self._keeper = Keeper({_CRM: self.crm, **{each.vendor.crm_type: each for each in self.vendors}})
 
-    def start_crm(self) -> None:
-        """Start the simulated CRM and wait until it answers."""
-        self._keeper.start(_CRM)
+    def start_crms(self) -> None:
+        """Start the simulated CRMs and wait until they answer. Raises NotReady."""
+        for name in (_CRM, *VENDORS):
+            self._keeper.start(name)
         self.crm.wait_ready()
+        for vendor in self.vendors:
+            vendor.wait_ready()
 
     def stop(self) -> None:
-        """Stop the CRM, then the hub, in order."""
-        self._keeper.close([_CRM])
-        self.hub.stop()
+        """Stop the hub, in order, then the CRMs: what the hub has written is in their memory."""
+        try:
+            self.hub.stop()
+        finally:
+            self._keeper.close([*VENDORS, _CRM])
 
-    def remember(self, **facts: int | str) -> Remembered:
+    def remember(self, **facts: Any) -> Remembered:
         """Keep facts for the next run."""
-        self.remembered = replace(self.remembered, **facts)  # type: ignore[arg-type]  # names are checked by replace
+        self.remembered = replace(self.remembered, **facts)
         text = json.dumps(asdict(self.remembered), indent=2)
         with os.fdopen(os.open(self._file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
             out.write(text)
@@ -76,6 +86,16 @@ class Stage:
             "HUB_URL": hub.url,
         }
         (self.folder / "hub.env").write_text("".join(f"{k}={v}\n" for k, v in values.items()), encoding="utf-8")
+
+    def _vendors(self) -> list[SimulatedVendor]:
+        """On the ports of the last run where they are free: a vendor names its own address in what it grants."""
+        made, before = [], self.remembered.vendor_ports
+        for number, (name, vendor) in enumerate(VENDORS.items(), start=1):
+            port = free_port(before.get(name) or _FIRST_CRM_PORT + 100 * number)
+            log = self.folder / "logs" / f"{name}.log"
+            made.append(SimulatedVendor(vendor, log, port=port, memory=self.folder / f"{name}.memory"))
+        self.remember(vendor_ports={each.vendor.crm_type: int(each.url.rpartition(":")[2]) for each in made})
+        return made
 
     def _read(self) -> Remembered:
         try:

@@ -1,93 +1,162 @@
 """What happened, in one screen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
+import aiohttp
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
+from hubctl.demo.crowd import crowd, listed_twice
+from hubctl.demo.figures import Figures
+from hubctl.demo.journey import Journey
+from hubctl.demo.staff import Staff
 from hubctl.demo.stage import Remembered, Stage
+from hubctl.demo.vendors import VendorCrm
 from hubctl.trial.subscriber import Subscriber
 
-_FIGURES = """
-    SELECT (SELECT count(*) FROM leads.lead WHERE account_id = $1) AS leads,
-           (SELECT count(*) FROM leads.history WHERE account_id = $1) AS versions,
-           (SELECT count(*) FROM leads.history WHERE account_id = $1 AND source LIKE 'crm/%') AS crm_changes,
-           (SELECT count(*) FROM leads.history
-            WHERE account_id = $1 AND source LIKE 'crm/%' AND version = 1) AS crm_new,
-           (SELECT count(*) FROM leads.import_issue WHERE account_id = $1 AND severity = 'warning') AS warnings,
-           (SELECT count(*) FROM sync.target WHERE account_id = $1 AND state = 'in_sync') AS in_sync,
-           (SELECT count(*) FROM sync.target WHERE account_id = $1 AND state = 'failed') AS refused,
-           (SELECT count(*) FROM audit.entry WHERE account_id = $1) AS audited"""
+Desks = Sequence[tuple[VendorCrm, Staff]]
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The facts that the summary tells."""
+    """The facts that the summary tells. ``before`` and ``found``: the hub's figures at the start and at the end."""
 
     seconds: float
+    flow_seconds: float
     fresh: bool
+    flowed: bool
     quiet: bool
     imported: Mapping[str, Any]
-    crm: Mapping[str, Any]
-    figures: Mapping[str, Any]
+    created_by_crms: int  # leads that were new to the hub when the CRMs had been read
+    before: Figures
+    found: Figures
+    journey: Journey
+    custom: Mapping[str, Any]
 
 
-async def figures(pool: asyncpg.Pool, account_id: int) -> Mapping[str, Any]:
-    """Counts from the hub's tables."""
-    row = await pool.fetchrow(_FIGURES, account_id)
-    assert row
-    return dict(row)
-
-
-def show(console: Console, stage: Stage, known: Remembered, story: Story, subscriber: Subscriber) -> None:
+async def show(
+    console: Console, stage: Stage, story: Story, subscriber: Subscriber, desks: Desks, api: aiohttp.ClientSession
+) -> None:
     """Print the summary. What is to be copied is never broken into lines."""
     title = f"The hub is running · {stage.hub.bus} bus · ready in {story.seconds:.0f} s"
-    happened = _happened(story, subscriber)
-    console.print(Panel(happened, title=title, title_align="left", border_style="green", width=min(console.width, 100)))
-    api = f"{stage.hub.url}/api/v1/external/leads?limit=2"
-    lines = (
-        ("Dashboard", f"{stage.hub.url}/#key={known.api_key}"),
-        ("API, to try", f"{stage.hub.url}/docs"),
-        ("Simulated CRM", f"{stage.crm.url}/_control/leads"),
-        ("Data and logs", str(stage.folder)),
-    )
-    for name, text in lines:
+    width = min(console.width, 100)
+    for content in (_happened(story, subscriber), await _crms(stage, story, desks), _way(story.journey)):
+        console.print(Panel(content, title=title, title_align="left", border_style="green", width=width))
+        title = ""
+    known = stage.remembered
+    for name, text in _places(stage, known, desks):
         console.print(f"{name:15} [bold cyan]{escape(text)}[/]", soft_wrap=True)
+    console.print("\n[dim]Consent pages; each works once, within ten minutes, and connects that CRM anew:[/]")
+    for crm, _ in desks:
+        console.print(f"{crm.title:15} [cyan]{escape(await crm.consent_page(api))}[/]", soft_wrap=True)
+    address = f"{stage.hub.url}/api/v1/external/leads?limit=2"
     console.print("\nTry it:", soft_wrap=True)
-    console.print(f"[bold]curl -s -H 'Authorization: Bearer {known.api_key}' '{api}'[/]", soft_wrap=True)
+    console.print(f"[bold]curl -s -H 'Authorization: Bearer {known.api_key}' '{address}'[/]", soft_wrap=True)
     console.print(
         "\n[dim]hubctl status and hubctl --help work on this hub, in this folder. Ctrl-C stops everything.[/]"
     )
 
 
+def _places(stage: Stage, known: Remembered, desks: Desks) -> list[tuple[str, str]]:
+    records = [(crm.title, f"{crm.url}/control/records/{crm.control.object}") for crm, _ in desks]
+    return [
+        ("Dashboard", f"{stage.hub.url}/#key={known.api_key}"),
+        ("API, to try", f"{stage.hub.url}/docs"),
+        *records,
+        ("Demo CRM", f"{stage.crm.url}/_control/leads"),
+        ("Data and logs", str(stage.folder)),
+    ]
+
+
 def _happened(story: Story, subscriber: Subscriber) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold", no_wrap=True)
-    found, seen, hooks = story.figures, story.imported, story.crm["webhooks"]
+    grid = _grid()
+    found, seen = story.found.account, story.imported
     if story.fresh:
         grid.add_row("Sample file", f"{_numbers(seen, 'accepted')}, {_numbers(seen, 'rejected')} with the reason")
-        merged = (
-            f"{_numbers(seen, 'created')}, {seen.get('updated', 0) + seen.get('unchanged', 0)} merged as duplicates"
-        )
-        grid.add_row("", f"{merged}, {found['warnings']} doubtful values kept and listed")
+        merged = seen.get("updated", 0) + seen.get("unchanged", 0)
+        doubtful = f"{found['warnings']} doubtful values kept and listed"
+        grid.add_row("", f"{_numbers(seen, 'created')}, {merged} merged as duplicates, {doubtful}")
+        grid.add_row("In the CRMs", _matched(story))
     else:
-        grid.add_row("Kept from before", "the sample file is not imported twice")
+        grid.add_row("Kept from before", "the sample file is not imported twice, the CRMs know their records")
     grid.add_row("Golden leads", f"{found['leads']} in {found['versions']} versions, each with its history")
-    grid.add_row("To the CRM", f"{found['in_sync']} in sync, {found['refused']} refused by it (hubctl failed list)")
-    grid.add_row(
-        "From the CRM", f"{found['crm_new']} new leads, {found['crm_changes'] - found['crm_new']} edits by people"
-    )
-    grid.add_row("", f"{hooks['sent']} signed webhooks in this run, its echoes of our own writes included")
     forged = f", {subscriber.forged} with a wrong signature" if subscriber.forged else ""
     grid.add_row("To a subscriber", f"{subscriber.received.total()} signed webhooks in this run{forged}")
     grid.add_row("Audit trail", f"{found['audited']} entries")
-    if not story.quiet:
-        grid.add_row("Still busy", "work goes on in the background; the dashboard shows it")
+    waiting = sum(row["due"] for row in story.found.connections.values())
+    if story.flowed and story.quiet:
+        grid.add_row("In step", f"everybody was everywhere after {story.flow_seconds:.0f} s; nothing waits")
+    else:
+        grid.add_row("Still flowing", f"{waiting} leads are on their way; the dashboard shows them arrive")
+    return grid
+
+
+def _matched(story: Story) -> str:
+    people = crowd()
+    records = sum(map(len, people.values()))
+    known = records - story.created_by_crms
+    twice = listed_twice(people)
+    return f"{records} leads of their own; {known} were recognised ({twice} are in two CRMs, others in the sample file)"
+
+
+async def _crms(stage: Stage, story: Story, desks: Desks) -> Table:
+    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for name in ("", "holds", "read", "written", "refused", "waiting", "calls", "webhooks", "people there"):
+        grid.add_column(name, justify="left" if name in ("", "people there") else "right", style=None)
+    for crm, staff in desks:
+        calls = await crm.control.calls()
+        limited = sum(calls["refused"].values())
+        told = f"{calls['total']}" + (f" ({limited} too many)" if limited else "")
+        hooks = (await crm.webhooks())["delivered"]
+        held = len(await crm.control.records())
+        grid.add_row(crm.title, str(held), *_flow(story, crm.connection_id), told, str(hooks), staff.told())
+    known, counters = stage.remembered, story.custom
+    work = "120 edits, 40 new" if story.fresh else "10 edits, 2 new"
+    hooks = counters["webhooks"]["sent"]
+    grid.add_row(
+        "Demo CRM",
+        str(counters["leads"]),
+        *_flow(story, known.connection_id),
+        str(counters["requests"]),
+        str(hooks),
+        work,
+    )
+    return grid
+
+
+def _flow(story: Story, connection_id: int) -> tuple[str, str, str, str]:
+    row = story.found.connections.get(connection_id, {})
+    before = story.before.connections.get(connection_id, {})
+    written = row.get("written", 0) - before.get("written", 0)
+    return str(row.get("read", 0)), str(written), str(row.get("failed", 0)), str(row.get("due", 0))
+
+
+def _way(journey: Journey) -> Table:
+    grid = _grid()
+    if journey.in_hub is None:
+        grid.add_row(journey.name, f"was entered in {journey.entered_in}, and is not in the hub yet")
+        return grid
+    reached = ", ".join(f"{title} {seconds:.1f} s" for title, seconds in _by_time(journey.reached))
+    grid.add_row(
+        journey.name, f"entered in {journey.entered_in}, was in the hub after {journey.in_hub:.1f} s, in {reached}"
+    )
+    enrolled = ", ".join(f"{title} {seconds:.1f} s" for title, seconds in _by_time(journey.enrolled))
+    grid.add_row("", f"enrolled in the hub; {enrolled}")
+    grid.add_row("", "; ".join(f"{deal} in {title}" for title, deal in journey.deals.items()))
+    return grid
+
+
+def _by_time(moments: Mapping[str, float]) -> list[tuple[str, float]]:
+    return sorted(moments.items(), key=lambda each: each[1])
+
+
+def _grid() -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
     return grid
 
 

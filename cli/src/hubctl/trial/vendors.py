@@ -56,16 +56,16 @@ VENDORS = {
 
 
 class SimulatedVendor(PythonProgram):
-    """``python -m simulators.<vendor>``; its records are in memory."""
+    """``python -m simulators.<vendor>``; what it holds is gone when it ends, unless a file is to be its ``memory``."""
 
-    def __init__(self, vendor: Vendor, log_file: Path, *, port: int | None = None) -> None:
+    def __init__(self, vendor: Vendor, log_file: Path, *, port: int | None = None, memory: Path | None = None) -> None:
         self.vendor = vendor
         self.url = f"http://127.0.0.1:{port or free_port()}"
         super().__init__(
             f"simulators.{vendor.crm_type}",
             environment={"PATH": os.environ.get("PATH", ""), "PYTHONUNBUFFERED": "1"},
             log_file=log_file,
-            arguments=["--port", self.url.rpartition(":")[2], *vendor.options],
+            arguments=["--port", self.url.rpartition(":")[2], *vendor.options, *_memory(memory)],
         )
 
     def wait_ready(self, within: float = 30.0) -> None:
@@ -77,6 +77,10 @@ class SimulatedVendor(PythonProgram):
         name = self.vendor.crm_type.upper()
         registered = {f"HUB_OAUTH_{name}_CLIENT_ID": CLIENT_ID, f"HUB_OAUTH_{name}_CLIENT_SECRET": CLIENT_SECRET}
         return registered | {key: value.format(url=self.url) for key, value in self.vendor.settings.items()}
+
+
+def _memory(file: Path | None) -> list[str]:
+    return ["--memory", str(file)] if file else []
 
 
 class VendorControl:
@@ -163,12 +167,13 @@ def _plain(text: str) -> str:
 
 
 async def point_webhooks(session: aiohttp.ClientSession, simulator: SimulatedVendor, hook: str, secret: str) -> None:
-    """Set up the vendor's notices of changes, as its administrator does, for the hub at that address."""
+    """Set up the vendor's notices of changes, as its administrator does, for the hub at that address and no other."""
     await _POINTERS[simulator.vendor.crm_type](session, simulator.url, hook, secret)
 
 
 async def _salesforce(session: aiohttp.ClientSession, url: str, hook: str, secret: str) -> None:
     message = {"url": f"{hook}?token={secret}", "object": "Lead", "fields": _SALESFORCE_FIELDS}
+    await _sent(session, "DELETE", f"{url}/control/outbound", None)
     await _sent(session, "POST", f"{url}/control/outbound", message)
 
 
@@ -177,6 +182,8 @@ async def _hubspot(session: aiohttp.ClientSession, url: str, hook: str, secret: 
     # One address for all portals, signed with the app's secret; the portal in each event tells whose it is.
     target = {"targetUrl": hook.rpartition("/")[0], "throttling": {"maxConcurrentRequests": 10}}
     await _sent(session, "PUT", f"{app}/settings", target, key)
+    for old in (await _sent(session, "GET", f"{app}/subscriptions", None, key))["results"]:
+        await _sent(session, "DELETE", f"{app}/subscriptions/{old['id']}", None, key)
     for event in ("creation", "deletion", "merge"):
         wish: dict[str, Any] = {"eventType": f"contact.{event}", "active": True}
         await _sent(session, "POST", f"{app}/subscriptions", wish, key)
@@ -195,17 +202,20 @@ async def _pipedrive(session: aiohttp.ClientSession, url: str, hook: str, secret
         "http_auth_password": secret,
         "version": "2.0",
     }
-    headers = {"x-api-token": "pipedrive-api-token"}
-    async with session.post(f"{url}/api/v1/webhooks", json=wish, headers=headers) as answer:
-        answer.raise_for_status()
+    hooks, key = f"{url}/api/v1/webhooks", {"api_token": "pipedrive-api-token"}
+    for old in (await _sent(session, "GET", hooks, None, key))["data"]:
+        await _sent(session, "DELETE", f"{hooks}/{old['id']}", None, key)
+    await _sent(session, "POST", hooks, wish, key)
 
 
 async def _sent(
     session: aiohttp.ClientSession, method: str, url: str, document: Any, query: Mapping[str, str] | None = None
-) -> None:
+) -> Any:
     async with session.request(method, url, json=document, params=query) as answer:
+        content = await answer.read()
         if answer.status >= 400:
-            raise aiohttp.ClientError(f"{url}: {answer.status} {(await answer.text())[:300]}")
+            raise aiohttp.ClientError(f"{url}: {answer.status} {content[:300]!r}")
+    return orjson.loads(content) if content else None
 
 
 _SALESFORCE_FIELDS = [
