@@ -66,4 +66,4 @@ class Trials:
         finally:
             with suppress(OSError):
                 await client.close()
-        return Verdict(True, identity.tenant, identity.account, identity.user)
+        return Verdict(True, identity.tenant, identity.account, identity.user, remarks=identity.remarks)

@@ -26,6 +26,7 @@ class Verdict:
     kind: str | None = None  # of FailureKind
     code: str | None = None
     message: str | None = None
+    remarks: tuple[str, ...] = ()  # what the hub would rather have there, though it works without
 
     @property
     def refused(self) -> bool:

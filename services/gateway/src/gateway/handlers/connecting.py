@@ -154,7 +154,7 @@ def told(verdict: Verdict | None) -> dict[str, Any] | None:
     if verdict is None:
         return None
     names = ("ok", "tenant", "account", "user", "kind", "code", "message")
-    return {name: getattr(verdict, name) for name in names}
+    return {**{name: getattr(verdict, name) for name in names}, "remarks": list(verdict.remarks)}
 
 
 def base_url(gateway: Gateway, request: web.Request) -> str:

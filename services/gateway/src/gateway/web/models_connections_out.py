@@ -97,6 +97,7 @@ class TestResult(AnswerModel):
     kind: str | None = Field(default=None, description="rate_limit, network, auth, validation or server.")
     code: str | None = None
     message: str | None = None
+    remarks: list[str] = Field(default=[], description="What the hub would rather have there, though it works without.")
 
 
 class Connected(AnswerModel):
