@@ -1,5 +1,6 @@
 """Connections with an API key: what is stored, what is refused, and what may be done with them."""
 
+import json
 from typing import Any
 
 import pytest
@@ -88,6 +89,13 @@ async def test_a_bad_configuration_names_its_line(hub: Any, change: Any, status:
         error = (await answer.json())["error"]
     assert (answer.status, error["details"]["field"]) == (status, field)
     assert await hub.pool.fetchval("SELECT count(*) FROM control.connection") == 1
+
+
+async def test_the_line_of_the_body_is_told(hub: Any) -> None:
+    text = json.dumps(BODY | {"config": CUSTOM | {"endpoints": {"update_lead": "/leads"}}}, indent=1)
+    async with hub.client.post(ADDRESS, data=text, headers={"Content-Type": "application/json"}) as answer:
+        error = (await answer.json())["error"]
+    assert "update_lead" in text.split("\n")[error["details"]["line"] - 1]
 
 
 async def test_a_name_is_taken_once(hub: Any) -> None:

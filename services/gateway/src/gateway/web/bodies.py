@@ -45,6 +45,7 @@ class Uploads:
                 timer.reschedule(0.0)
 
 
+BODY = web.RequestKey("body", bytes)  # of a request that was read as JSON
 UPLOADS = web.AppKey("uploads", Uploads)
 
 
@@ -110,7 +111,7 @@ async def body_chunks(request: web.Request, limit: int, *, within: float | None 
 async def read_json(request: web.Request, limit: int) -> Any:
     """A JSON body. Raises UnsupportedMedia, TooLarge, TooSlow, Malformed."""
     expect_type(request, JSON_TYPE)
-    body = await read_body(request, limit)
+    body = request[BODY] = await read_body(request, limit)
     try:
         return decode_json(body)
     except NotJson as error:

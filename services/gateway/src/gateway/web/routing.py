@@ -11,9 +11,10 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from gateway.domain.access import StoredKey, check_scope, check_usable
+from gateway.domain.json_lines import line_of
 from gateway.domain.problems import Code, Problem, problem_of
 from gateway.gateway import Gateway
-from gateway.web.bodies import read_json
+from gateway.web.bodies import BODY, read_json
 from gateway.web.guard import Endpoint
 from hub.contracts.errors import Invalid, Unauthenticated, Unavailable
 from hub.contracts.scopes import Scope
@@ -113,10 +114,22 @@ def _authenticated(route: Route, gateway: Gateway) -> Endpoint:
         try:
             async with asyncio.timeout(seconds):
                 return await handler(gateway, Call(request, key, ip, query, body))
+        except Invalid as error:
+            _add_line(request, error)
+            raise
         except TimeoutError:
             raise Unavailable("The request took too long; try again", code="TIMEOUT", retry_after=5) from None
 
     return serve
+
+
+def _add_line(request: web.Request, error: Invalid) -> None:
+    """Name the line of a configuration that does not fit."""
+    place, body = error.details.get("field"), request.get(BODY)
+    if body is not None and isinstance(place, str) and place.startswith("config"):
+        line = line_of(body.decode("utf-8", "replace"), place)
+        if line is not None:
+            error.details["line"] = line
 
 
 async def _authorise(gateway: Gateway, request: web.Request, scope: Scope) -> tuple[StoredKey, str | None]:
