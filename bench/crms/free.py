@@ -39,7 +39,7 @@ class Economy:
 
 
 async def measure(hub: LocalHub, vendor: SimulatedVendor, count: int) -> Economy:
-    """A first reading of ``count`` records, all changed in the hub, 1,000 changed in the hub, all changed in the CRM."""
+    """``count`` records are read for the first time, changed in the hub, 1,000 of them again, then all in the CRM."""
     crm_type = vendor.vendor.crm_type
     async with stage(hub, vendor, seeds=count) as found:
         if crm_type in _LIMITS:

@@ -10,6 +10,7 @@ import aiohttp
 import asyncpg
 import orjson
 
+from hub.contracts.ids import new_id
 from hub.local.hub import LocalHub
 from hubctl.session import bus, database
 from hubctl.trial.eventually import eventually
@@ -158,7 +159,7 @@ async def stage(hub: LocalHub, vendor: SimulatedVendor, *, seeds: int) -> AsyncI
     """A new customer with an empty hub and so many records in a new CRM; disconnected afterwards."""
     async with (
         aiohttp.ClientSession() as session,
-        tenant(hub, f"{vendor.vendor.title} bench") as agency,
+        tenant(hub, f"{vendor.vendor.title} {new_id()}") as agency,
         await asyncpg.create_pool(hub.database_url, min_size=1, max_size=2) as pool,
     ):
         crm = VendorControl(session, vendor)

@@ -53,8 +53,8 @@ def _start(stage: "Stage") -> None:
         stage.start_crms()
         stage.hub.start_services()
     stage.write_environment()
-    crms = ", ".join(each.vendor.title for each in stage.vendors)
-    done(f"ready: {', '.join(sorted(stage.hub.services))}; simulated: {crms} and a custom CRM")
+    done(f"ready: {', '.join(sorted(stage.hub.services))}")
+    done(f"simulated: {', '.join(each.vendor.title for each in stage.vendors)}, and a custom CRM")
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -43,12 +43,6 @@ def crowd() -> dict[str, list[Human]]:
     return found
 
 
-def listed_twice(people: dict[str, list[Human]]) -> int:
-    """How many records tell of somebody whom another record (of any vendor) tells of too."""
-    emails = [human.email.lower() for members in people.values() for human in members]
-    return len(emails) - len(set(emails))
-
-
 def _made_up(count: int) -> Iterator[Human]:
     rng = Random(41)  # noqa: S311 - sample data
     for number in range(count):

@@ -1,6 +1,5 @@
 """People at work in the simulated CRM: they edit leads and enter new ones, and the CRM tells the hub by webhook."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from random import Random
 
@@ -35,12 +34,6 @@ class People:
             await self._crm.edit(self._rng.choice(self._ids), edit)
         for _ in range(new):
             await self._enter()
-
-    async def trickle(self, seconds: float) -> None:
-        """Go on for ever, about one edit every so many seconds and now and then a new lead."""
-        while True:
-            await asyncio.sleep(self._rng.uniform(0.4, 1.6) * seconds)
-            await self.work(edits=1, new=int(self._rng.random() < 0.2))
 
     async def _enter(self) -> None:
         row = next(self._strangers, None)

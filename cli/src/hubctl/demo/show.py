@@ -33,7 +33,7 @@ from hubctl.trial.subscriber import Subscriber
 from hubctl.trial.tenant import target_of
 
 _FLOW_SECONDS, _WORK_SECONDS = 75.0, 30.0  # then the summary tells what is still on its way
-_TRICKLE_SECONDS = 3.0
+_TRICKLE_SECONDS = 6.0
 _CUSTOM = "Demo CRM"
 
 
@@ -103,7 +103,7 @@ class Show:
         flowed = await self.rest("leads flow between the CRMs", _FLOW_SECONDS)
         account = (await figures(self.pool, known.account_id, self.since)).account
         flow_seconds = time.monotonic() - self.began
-        await self._work()
+        worked = await self._work()
         with err.status("somebody is entered in Salesforce, and enrols …"):
             there = await travel(self.pool, known.account_id, self.api, self.staffs[0], self.crms, self.titles)
         quiet = await self.rest("people work in the CRMs", _WORK_SECONDS)
@@ -119,21 +119,25 @@ class Show:
             found=await figures(self.pool, known.account_id, self.since),
             journey=there,
             custom=await self.custom.counters(),
+            custom_work=worked,
         )
 
     async def trickle(self) -> None:
         """People go on working, for ever."""
+        chance = random.Random()  # noqa: S311 - when people edit in a demonstration
+        everybody: list[People | Staff] = [self.people, *self.staffs]
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.people.trickle(_TRICKLE_SECONDS))
-            for staff in self.staffs:
-                group.create_task(_trickle(staff))
+            for staff in everybody:
+                group.create_task(_trickle(staff, chance))
 
-    async def _work(self) -> None:
+    async def _work(self) -> str:
         edits, new = (15, 5) if self.fresh else (3, 1)
+        custom = (120, 40) if self.fresh else (10, 2)
         with err.status("people work in the CRMs …"):
-            await self.people.work(*((120, 40) if self.fresh else (10, 2)))
+            await self.people.work(*custom)
             for crm, staff in zip(self.crms, self.staffs, strict=True):
                 await staff.work(edits, new, deletions=int(crm.crm_type == "hubspot"))
+        return "{} edits, {} new".format(*custom)
 
     async def _webhooks_pending(self) -> bool:
         if (await self.custom.counters())["webhooks"]["pending"]:
@@ -177,9 +181,9 @@ async def perform(stage: Stage, began: float, *, stay: bool) -> None:
             await demo.trickle()
 
 
-async def _trickle(staff: Staff) -> None:
-    chance = random.Random()  # noqa: S311 - when people edit in a demonstration
+async def _trickle(staff: People | Staff, chance: random.Random) -> None:
+    """About one edit every so many seconds, and now and then a new lead."""
     while True:
-        await asyncio.sleep(chance.uniform(2, 6) * _TRICKLE_SECONDS)
+        await asyncio.sleep(chance.uniform(0.5, 2) * _TRICKLE_SECONDS)
         with suppress(aiohttp.ClientError):
             await staff.work(edits=1, new=int(chance.random() < 0.2))

@@ -1,6 +1,7 @@
 """People at work in the vendors' CRMs: they edit leads, enter new ones and delete one; the CRM tells the hub."""
 
 from dataclasses import replace
+from itertools import cycle
 from random import Random
 
 from hubctl.demo.crowd import Human
@@ -15,7 +16,7 @@ class Staff:
     def __init__(self, crm: VendorCrm, seed: int) -> None:
         self._crm, self._rng = crm, Random(seed)  # noqa: S311 - who edits what in a demonstration
         self._ids: list[str] = []
-        self._strangers = iter(rows(200, seed=seed))
+        self._strangers = cycle(rows(200, seed=seed))
         self.edited = self.entered = self.deleted = 0
 
     async def work(self, edits: int, new: int, deletions: int = 0) -> None:

@@ -30,6 +30,7 @@ from sync_worker.settler import Settler
 _log = structlog.get_logger()
 _DATABASE_PAUSE = 0.5  # seconds
 _MOST_THRIFT = 10.0  # seconds that quota may put off a call that is not full
+_LONGEST_QUEUE = 1.5  # seconds of calls that stand in line for quota
 _UNFORESEEN = PushResult(
     False, kind=FailureKind.SERVER, error=RecordError("INTERNAL_ERROR", "see the log"), unknown_outcome=True
 )
@@ -195,12 +196,14 @@ class Lane:
                 self._start(batch)
 
     def _held_back(self) -> bool:
-        """Whether those that are ready wait for others; then this is looked at again in time."""
-        now = time.monotonic()
-        if self._company.of(self._ready[0]) < self._pace.batch:
-            return False
-        thrift = min(self.line.quota.thrift(), _MOST_THRIFT) if self.line.quota else 0.0
-        wait = self._gathering.wait(now, len(self._ready), len(self._calls), thrift)
+        """Whether those that are ready wait for others, or for quota; then this is looked at again in time."""
+        wait = 0.0
+        if self._calls and self.line.quota:  # what waits in line for quota cannot be overtaken by a later edit
+            wait = self.line.quota.queue() - _LONGEST_QUEUE
+        if self._company.of(self._ready[0]) >= self._pace.batch:
+            thrift = min(self.line.quota.thrift(), _MOST_THRIFT) if self.line.quota else 0.0
+            gathering = self._gathering.wait(time.monotonic(), len(self._ready), len(self._calls), thrift)
+            wait = max(wait, gathering)
         if wait > 0:
             if self._timer:
                 self._timer.cancel()

@@ -182,6 +182,13 @@ def test_others_use_of_a_burst_limit_slows_us_down() -> None:
     assert b.learnt(burst(), Reading("burst", remaining=5), 0, START, 0.0).closed_until == 0
 
 
+def test_a_limit_that_is_lower_than_was_thought_counts_what_was_used_too_quickly() -> None:
+    lower = b.learnt(replace(burst(), used=1.0), Reading("burst", limit=40, remaining=32), 1, START, 0.0)
+    assert (lower.most, lower.used) == (40, 9)
+    same = b.learnt(lower, Reading("burst", limit=40, remaining=20), 0, START, 0.0)
+    assert same.used == 9
+
+
 def test_a_refusal_of_the_vendor_closes_the_window() -> None:
     shut = b.closed(burst(), 30, START)
     assert refused(b.draw([shut], b.Ask(1, LIVE), START + 10, 0.0)).wait == 20

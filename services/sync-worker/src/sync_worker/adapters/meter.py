@@ -21,7 +21,7 @@ from sync_worker.adapters.budgets import Budgets
 from sync_worker.domain import budget as b
 
 _log = structlog.get_logger()
-_PATIENCE = {Priority.LIVE: 15.0, Priority.ON_DEMAND: 10.0, Priority.BACKFILL: 10.0}  # seconds
+_PATIENCE = {Priority.LIVE: 30.0, Priority.ON_DEMAND: 10.0, Priority.BACKFILL: 10.0}  # seconds
 # Seconds that a block lasts: so much longer may a call wait that should go before it.
 _HORIZON = {Priority.LIVE: 0.5, Priority.ON_DEMAND: 0.25, Priority.BACKFILL: 0.1}
 _MOST_PERMITS = 100  # of one block
@@ -58,14 +58,18 @@ class SharedMeter:
         key = (priority, tuple(sorted({*self._always, *(name for name in names if name in self._names)})))
         if not key[1] or cost < 1:
             return
-        self._waiting += 1
         started = self._clock()
-        try:
-            when = await self._permit(key, cost, started + _PATIENCE[priority])
-        finally:
-            self._waiting -= 1
-        if when > self._clock():
-            await asyncio.sleep(when - self._clock())
+        while True:
+            self._waiting += 1
+            try:
+                when = await self._permit(key, cost, started + _PATIENCE[priority])
+            finally:
+                self._waiting -= 1
+            if when > self._clock():
+                await asyncio.sleep(when - self._clock())
+            if self._clock() <= when + b.tolerance(self._budgets.known()):
+                break
+            self._unspend(key[1], cost)  # this process was too busy to use it in time
         self._lately.append(self._clock())
         metrics.QUOTA_WAIT_SECONDS.labels(priority.name.lower()).observe(self._clock() - started)
 
@@ -88,6 +92,10 @@ class SharedMeter:
         """Seconds between calls that make what is left of the day's quota last."""
         levels = self._budgets.known()
         return b.thrift(levels, self._budgets.now(), self._reserve) if levels else 0.0
+
+    def queue(self) -> float:
+        """Seconds until all who have a place in the queue have gone, as far as this copy knows."""
+        return max((b.queue(level, self._budgets.now(), self._reserve) for level in self._budgets.known()), default=0.0)
 
     async def close(self) -> None:
         """Store what was learnt, give back what was not used."""
@@ -192,8 +200,11 @@ class SharedMeter:
         late = self._clock() - b.tolerance(self._budgets.known())
         while permits and (all_of_them or permits[0] < late):
             permits.popleft()
-            for name in key[1]:
-                self._unused[name] = self._unused.get(name, 0.0) + 1
+            self._unspend(key[1], 1)
+
+    def _unspend(self, names: Sequence[str], units: int) -> None:
+        for name in names:
+            self._unused[name] = self._unused.get(name, 0.0) + units
 
     def _unspent(self, name: str) -> float:
         return float(sum(len(permits) for key, permits in self._permits.items() if name in key[1]))

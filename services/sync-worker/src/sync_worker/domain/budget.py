@@ -15,7 +15,7 @@ LONGEST_SPACED = 600.0  # seconds; longer windows are a stock
 # The part of a stock up to which each priority may draw: the rest is left for those before it.
 _SHARE = {Priority.LIVE: 1.0, Priority.ON_DEMAND: 0.95, Priority.BACKFILL: 0.85}
 # How far ahead (seconds) each may reserve its place in the queue. Who may not waits until nobody is queueing.
-_AHEAD = {Priority.LIVE: 15.0, Priority.ON_DEMAND: 1.0, Priority.BACKFILL: 0.0}
+_AHEAD = {Priority.LIVE: 30.0, Priority.ON_DEMAND: 1.0, Priority.BACKFILL: 0.0}
 _BURST = 0.05  # the part of a spaced window that may be spent at once; the more, the slower the pace
 _UNTOLD_BURST = 0.8  # of a rolling stock, while the vendor has not said what is used
 _SMALL = 1e-9
@@ -144,6 +144,14 @@ def thrift(levels: Sequence[Level], now: float, reserve: float) -> float:
             ends = current.since + current.seconds - now if current.fixed else current.seconds / 2
             gaps.append(max(0.0, ends) / max(left, 1.0))
     return max(gaps)
+
+
+def queue(level: Level, now: float, reserve: float) -> float:
+    """Seconds until the places that were given in a spaced window have gone by."""
+    if not level.spaced:
+        return 0.0
+    capacity, rate = _pace(level, reserve)
+    return max(0.0, (drained(level, now, reserve).used - capacity) / rate)
 
 
 def _wait(level: Level, ask: Ask, now: float, reserve: float) -> float:

@@ -146,3 +146,9 @@ def working(worker: Any) -> Callable[..., Any]:
             yield
 
     return run
+
+
+@pytest.fixture(params=["salesforce", "hubspot"])
+def vendor(request: pytest.FixtureRequest) -> Any:
+    """Each of the CRMs that take batches."""
+    return request.getfixturevalue(request.param)

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
-import pytest
 from aiohttp import ClientSession, web
 
 from hub.contracts import events as e
@@ -15,12 +14,6 @@ from hub.contracts import events as e
 
 def total(calls: dict[str, int]) -> int:
     return sum(calls.values())
-
-
-@pytest.fixture(params=["salesforce", "hubspot"])
-def vendor(request: pytest.FixtureRequest) -> Any:
-    """Both CRMs that take batches."""
-    return request.getfixturevalue(request.param)
 
 
 def edits(count: int, city: str) -> dict[int, dict[str, Any]]:

@@ -24,7 +24,7 @@ def full_name(record: Mapping[str, Any], reference: str) -> str:
 
 def deal_title(record: Mapping[str, Any], reference: str) -> str:
     """What a person's deal or inbox item is called when it is made."""
-    return f"{full_name({**record, EMAIL: None}, reference)[:_MAX_NAME - len(_DEAL)]}{_DEAL}"
+    return f"{full_name({**record, EMAIL: None}, reference)[: _MAX_NAME - len(_DEAL)]}{_DEAL}"
 
 
 def name_hint(record: Mapping[str, Any]) -> str | None:

@@ -94,7 +94,6 @@ class Users:
             owner |= {OWNER_EMAIL: email} if email else {}
         return owner
 
-
     def _count(self, rows: list[Any]) -> None:
         """Nobody tells an app what the company may spend in a day; but every seat brings its tokens."""
         seats = sum(_owner(row).active for row in rows if isinstance(row, dict) and "id" in row)

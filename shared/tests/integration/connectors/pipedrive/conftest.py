@@ -63,9 +63,7 @@ class Company:
         document = {"crm_type": "pipedrive", "auth_type": "oauth2" if tokens else "api_key", **config}
         tokens = tokens or FixedToken(key)
         app = OAuthApp("hub-client", "hub-secret", {"oauth": self.url, "api": self.url}, ("http://127.0.0.1",))
-        settings = ClientSettings(
-            document, tokens, app, meter or Unmetered(), ("127.0.0.0/8",), timeout=timeout
-        )
+        settings = ClientSettings(document, tokens, app, meter or Unmetered(), ("127.0.0.0/8",), timeout=timeout)
         self._opened.append(PipedriveClient(settings))
         return self._opened[-1]
 

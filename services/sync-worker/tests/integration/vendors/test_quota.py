@@ -1,0 +1,74 @@
+"""The vendors' limits: kept, used, and a part left to the customer."""
+
+import asyncio
+import time
+from typing import Any
+
+
+async def test_two_copies_use_a_throttled_portal_to_nine_tenths_and_are_never_refused(
+    hubspot: Any, world: Any, processes: Any, eventually: Any, people: Any
+) -> None:
+    await hubspot.connect()
+    hubspot.sim.limits({"burst": 40})
+    for _ in range(2):
+        processes(oauth_apps=hubspot.apps())
+    await world.write(people([1]))
+    await eventually(lambda: hubspot.in_sync(1))  # the limit is learnt
+    hubspot.calls()
+    started = time.monotonic()
+    await world.write(people(range(2, 8001)))
+    await eventually(lambda: hubspot.in_sync(8000), within=60)
+    elapsed = time.monotonic() - started
+    report = hubspot.sim.ledger.report()
+    calls = sum(hubspot.calls().values())
+    (burst,) = [window for name, window in report["windows"].items() if name.startswith("burst")]
+    print("MEASURED", calls, elapsed, burst, report["refused"])
+    assert sum(report["refused"].values()) == 0
+    assert burst["peak"] <= 40
+    assert calls >= 80
+    assert calls / elapsed >= 0.9 * 4, (calls, elapsed)
+
+
+async def test_the_customer_s_share_of_a_day_is_left(
+    salesforce: Any, world: Any, working: Any, eventually: Any, people: Any
+) -> None:
+    """Others use the org's calls too; what they used counts, and the last fifth is not ours."""
+    await salesforce.connect(bulk_threshold=100_000)
+    salesforce.sim.limits({"daily": 100, "used": 40})
+    async with working(salesforce), working(salesforce):
+        await world.write(people(range(1, 201)))
+        await eventually(lambda: salesforce.in_sync(200))
+        salesforce.sim.limits({"used": 65})
+        for number in range(30):
+            await world.write({lead: {"city": f"City {number}"} for lead in range(1, 201)})
+            await asyncio.sleep(0.1)
+
+        async def waits() -> bool:
+            query = "SELECT max(last_error ->> 'code') = 'QUOTA_SPENT' FROM sync.target"
+            return bool(await world.database.fetchval(query))
+
+        await eventually(waits, within=40)
+        await asyncio.sleep(0.5)
+        used = salesforce.sim.limits({})["used"]
+        assert 75 <= used <= 80
+    assert salesforce.refused() == 0
+    assert await salesforce.status() == ("connected", None)
+    row = await world.database.fetchrow("SELECT * FROM sync.target WHERE state = 'due' LIMIT 1")
+    assert row["attempts"] == 0
+
+
+async def test_a_spent_day_stops_all_copies_at_once(
+    salesforce: Any, world: Any, working: Any, eventually: Any, people: Any
+) -> None:
+    await salesforce.connect()
+    salesforce.sim.limits({"daily": 50, "used": 50})
+    async with working(salesforce), working(salesforce):
+        await world.write(people(range(1, 101)))
+        await eventually(
+            lambda: world.database.fetchval("SELECT closed_until > now() + interval '1 min' FROM sync.budget")
+        )
+        await world.write(people(range(101, 201)))
+        await asyncio.sleep(1.5)
+    assert salesforce.refused() <= 4  # those that were under way
+    assert await salesforce.status() == ("connected", None)
+    assert {row["attempts"] for row in await world.targets(salesforce.connection)} == {0}
