@@ -56,7 +56,7 @@ class Hub:
         """What was told of records that are gone."""
         bodies = await self.admin.fetch("SELECT body FROM leads.outbox ORDER BY id")
         events = [event for row in bodies for event in decode_batch(row["body"])]
-        data = [event.data for event in events if event.type == e.LEAD_UNLINKED]
+        data = [dict(event.data) for event in events if event.type == e.LEAD_UNLINKED]
         for each in data:
             e.LeadUnlinked.model_validate(each)
         return data

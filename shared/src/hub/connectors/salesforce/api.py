@@ -74,7 +74,7 @@ class Api:
         told = document.get("compositeResponse") if isinstance(document, dict) else None
         if not isinstance(told, list) or not all(isinstance(each, dict) for each in told):
             raise answers.unexpected("the composite's answer is not a list of answers")
-        by_reference = {each.get("referenceId"): each for each in told}
+        by_reference = {str(each.get("referenceId")): each for each in told}
         return [_inner(by_reference.get(request["referenceId"])) for request in requests]
 
     def _authorise(self, token: Token) -> Mapping[str, str]:
