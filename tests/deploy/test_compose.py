@@ -38,7 +38,7 @@ def test_build_contexts_and_arguments_exist(name: str) -> None:
     assert (project / "src" / build["args"]["MODULE"] / "__main__.py").is_file()
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", sorted(OURS))
 def test_each_service_is_its_own_and_has_its_own_login(name: str) -> None:
     module = name.replace("-", "_")
     assert BUILT[name]["args"] == {"PROJECT": f"services/{name}", "MODULE": module}
