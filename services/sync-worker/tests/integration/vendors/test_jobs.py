@@ -75,13 +75,13 @@ async def test_killed_in_the_middle_of_batches_nothing_is_lost_or_doubled(
     for _ in range(3):
         process = processes(**short)
         seen = len(vendor.leads())
-        await eventually(lambda seen=seen: len(vendor.leads()) > seen, within=20)
+        await eventually(lambda seen=seen: len(vendor.leads()) > seen, within=60)
         await asyncio.sleep(random.uniform(0.0, 0.2))
         process.send_signal(signal.SIGKILL)
         process.wait()
     await world.write({lead: {"city": "Bonn"} for lead in range(1, 4001)})
     processes(**short)
-    await eventually(lambda: vendor.in_sync(4000), within=60)
+    await eventually(lambda: vendor.in_sync(4000), within=120)
     leads = vendor.leads()
     assert len(leads) == 4000
     assert {lead["city"] for lead in leads.values()} == {"Bonn"}
