@@ -18,7 +18,7 @@ run: setup ## Start the whole hub with a simulated CRM and sample leads (BUS=rab
 	@exec hubctl run --bus $(BUS)
 
 test: setup packages-test ## Run all tests against real PostgreSQL, RabbitMQ, HTTP and Chromium
-	@pytest $(ARGS)
+	@pytest -n 2 --dist loadfile $(ARGS)
 
 check: setup .venv/installed-bench ## What CI runs: format, lint, types, import walls, generated docs, deployment, then all tests
 	ruff format --check --quiet .
