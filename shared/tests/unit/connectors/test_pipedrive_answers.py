@@ -91,6 +91,15 @@ def test_headers() -> None:
         ({"x_ratelimit_remaining": "0", "x_ratelimit_reset": "1"}, True, MIDNIGHT, "burst", 1.0),
         ({"x_ratelimit_remaining": "5", "Retry_After": "9"}, True, MIDNIGHT, "search", 9.0),
         ({"x_ratelimit_remaining": "5"}, False, MIDNIGHT, "daily", 900.0),
+        ({"x_ratelimit_remaining": "90", "x_ratelimit_limit": "160"}, False, MIDNIGHT, "daily", 900.0),
+        # the burst was spent when it was refused, and a call came free while the answer was written
+        (
+            {"x_ratelimit_remaining": "1", "x_ratelimit_limit": "160", "x_ratelimit_reset": "1"},
+            False,
+            MIDNIGHT,
+            "burst",
+            1.0,
+        ),
         ({"x_daily_requests_left": "0"}, False, MIDNIGHT - 60, "daily", 60.0),
     ],
 )

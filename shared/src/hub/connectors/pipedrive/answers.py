@@ -92,7 +92,9 @@ def spent(failure: CrmFailure, answer: Answer, *, search: bool, now: float) -> t
     words = failure.error.message.casefold()
     left = _number(headers.get("x-ratelimit-remaining"))
     reset = _number(headers.get("x-ratelimit-reset"))
-    if "daily" in words or headers.get("x-daily-requests-left") == "0" or (left and not search):
+    # A few calls may be left again by the time that the headers of a burst's refusal are written.
+    burst_is_free = left is not None and left > (_number(headers.get("x-ratelimit-limit")) or 0) / 2
+    if "daily" in words or headers.get("x-daily-requests-left") == "0" or (burst_is_free and not search):
         return DAILY, failure.retry_after or min(DAILY_PAUSE, _until_midnight(now))
     return SEARCH if search and left != 0 else BURST, failure.retry_after or float(reset or BURST_SECONDS)
 
