@@ -206,6 +206,19 @@ def test_an_edit_by_a_person_is_taken(city: str, at: str) -> None:
     assert plan.leads[1, 7].fields["city"] == city
 
 
+def test_a_box_that_was_never_ticked_is_no_edit_and_ticking_it_is() -> None:
+    known = pushed({"city": "Trier"}, {})
+    box = "custom.DoNotCall"
+    item = {"city": "Trier", "custom_fields": {"DoNotCall": False}}
+    plan = decide(seen_in_crm(item, "2026-01-10T11:00:00Z"), known=known)
+    assert outcomes(plan) == [("unchanged", 7)]
+    assert box not in known.leads[1, 7].fields
+    for number, ticked in enumerate((True, False), start=1):
+        item = {"custom_fields": {"DoNotCall": ticked}}
+        plan = decide(seen_in_crm(item, f"2026-01-10T11:00:0{number}Z"), known=known)
+        assert plan.leads[1, 7].fields[box] is ticked
+
+
 def test_an_edit_that_our_write_ran_over_is_written_again() -> None:
     known = pushed({"city": "Trier"}, {})
     plan = decide(seen_in_crm({"city": "Köln"}, "2026-01-10T10:00:05Z"), known=known)

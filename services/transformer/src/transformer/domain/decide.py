@@ -72,6 +72,8 @@ class Decider:
             return
         lead = self._leads[item.account_id, lead_id]
         told = self._changed_at_source(item)
+        if item.origin["kind"] == "crm":
+            told = self._without_unticked_boxes(told, item, lead)
         if lead.fields.get(ARCHIVED):
             told = {**told, ARCHIVED: None}  # somebody has it (again)
         merged = merge(lead.fields, lead.clocks, told, item.clock)
@@ -115,6 +117,15 @@ class Decider:
         if item.origin["kind"] in _RECORD_KINDS:
             return {name: value for name, value in item.fields.items() if value is not None}
         return item.fields
+
+    def _without_unticked_boxes(self, told: dict[str, Any], item: Incoming, lead: LeadState) -> dict[str, Any]:
+        """A CRM's check box is on or off, never blank: off says nothing of a lead that has no such field.
+
+        Else every lead that the hub enters in a CRM would come back changed, and go out to all others again.
+        """
+        link = self._link(item)
+        known = lead.fields.keys() | (link.base.keys() if link else ())
+        return {name: value for name, value in told.items() if value is not False or name in known}
 
     def _link(self, item: Incoming) -> Link | None:
         if item.external_id is None:
