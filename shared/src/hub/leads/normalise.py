@@ -14,6 +14,8 @@ import phonenumbers
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from phonenumbers.phonemetadata import PhoneMetadata
 
+from hub.leads.days import day_of_birth
+
 _PLAIN_EMAIL = re.compile(r"[a-z0-9_+]+(?:[.-][a-z0-9_+]+)*@((?:[a-z0-9]{1,40}\.){1,3}([a-z]{2,20}))\Z")
 _SPECIAL_TLDS = frozenset(name.rsplit(".", 1)[-1] for name in SPECIAL_USE_DOMAIN_NAMES)
 _US_PHONE = re.compile(r"(?:\+?1[-. ]?)?(?:\(([2-9]\d{2})\) ?|([2-9]\d{2})[-. ]?)([2-9]\d{2})[-. ]?(\d{4})\Z", re.ASCII)
@@ -87,7 +89,7 @@ class Normalised:
 
 
 def normalise(fields: Mapping[str, Any], region: str) -> Normalised:
-    """Canonical registers. A doubtful e-mail or phone is kept as typed, and not matched by."""
+    """Canonical registers. A doubtful e-mail, phone or day of birth is kept as typed; nobody is matched by such."""
     result = Normalised({})
     clean = result.fields
     for name, value in fields.items():
@@ -110,4 +112,11 @@ def normalise(fields: Mapping[str, Any], region: str) -> Normalised:
             clean["phone"] = result.phone
         else:
             result.doubts += (Doubt("phone", "INVALID_PHONE", f"not a valid phone number in {region}; kept as typed"),)
+    if (typed := clean.get("date_of_birth")).__class__ is str:
+        day = day_of_birth(typed, region)
+        if day:
+            clean["date_of_birth"] = day
+        else:
+            told = "does not say beyond doubt which day; kept as typed"
+            result.doubts += (Doubt("date_of_birth", "INVALID_DATE", told),)
     return result
