@@ -148,12 +148,7 @@ def _assemble(
         leads=Leads(database),
         status=status,
         subscriptions=Subscriptions(database, vault),
-        live=LiveFeeds(
-            status,
-            feed_seconds=settings.feed_seconds,
-            panel_seconds=settings.panel_seconds,
-            most=settings.feed_listeners,
-        ),
+        live=_feeds(status, settings),
         rates=RateLimiter(time.monotonic),
         sessions=Sessions([keyring.keys[keyring.current], *keyring.keys.values()]),
         crms=Crms(database, vault),
@@ -170,6 +165,15 @@ def _assemble(
         trusted_proxies=parse_networks(settings.trusted_proxies),
         egress=egress,
         public_url=settings.public_url.rstrip("/"),
+    )
+
+
+def _feeds(status: Status, settings: GatewaySettings) -> LiveFeeds:
+    return LiveFeeds(
+        status,
+        feed_seconds=settings.feed_seconds,
+        panel_seconds=settings.panel_seconds,
+        most=settings.feed_listeners,
     )
 
 
