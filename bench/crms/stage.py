@@ -4,17 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import aiohttp
 import asyncpg
 import orjson
 
+from hub.bus.protocol import Bus
 from hub.contracts.ids import new_id
+from hub.contracts.topology import QUEUES
 from hub.local.hub import LocalHub
-from hubctl.session import bus, database
+from hubctl.session import bus
 from hubctl.trial.eventually import eventually
-from hubctl.trial.quiet import until_quiet
 from hubctl.trial.tenant import Tenant, target_of, tenant
 from hubctl.trial.vendors import SimulatedVendor, VendorControl
 
@@ -23,6 +25,11 @@ _OVER = ("done", "failed", "cancelled")
 _PUSHED = """
     SELECT count(*) FROM sync.target
     WHERE account_id = $1 AND connection_id = $2 AND state = 'in_sync' AND base ->> 'first_name' = $3"""
+
+_WAITING = """
+    SELECT EXISTS (SELECT FROM leads.outbox) OR EXISTS (SELECT FROM sync.outbox)
+        OR EXISTS (SELECT FROM sync.target WHERE account_id = $1 AND state = 'due')"""
+_LOOKS = 4  # in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +104,16 @@ class Stage:
         return int(run["records"])
 
     async def rest(self) -> None:
-        """Until nothing is under way. Raises RuntimeError."""
+        """Until nothing of this customer's is under way (another's may wait). Raises TimeoutError."""
 
         async def nothing_waits() -> bool:
-            return not (await self.tenant.get("/api/v1/external/sync/status"))["pending_updates"]
+            return not await self.pool.fetchval(_WAITING, self.tenant.account_id)
 
-        target = target_of(self.hub)
-        async with database(target) as pool, bus(target) as line:
-            if not await until_quiet(pool, line, 120, nothing_waits):
-                raise RuntimeError("the hub does not come to rest")
+        async with bus(target_of(self.hub)) as line:
+            for _ in range(_LOOKS):
+                await eventually(nothing_waits, within=120)
+                await eventually(partial(_drained, line), within=120)
+                await asyncio.sleep(0.25)
 
     async def people(self) -> list[dict[str, Any]]:
         """The CRM's records."""
@@ -152,6 +160,10 @@ class Stage:
         known = sum(lead["last_name"] == name for lead in found)
         if known != count:
             raise RuntimeError(f"{known} leads instead of {count} are called {name}")
+
+
+async def _drained(line: Bus) -> bool:
+    return all([await line.depth(queue.name) == 0 for queue in QUEUES])
 
 
 @asynccontextmanager

@@ -13,7 +13,8 @@ from hubctl.trial.vendors import SimulatedVendor
 
 RESERVE = 0.2  # of a day's calls; the hub's default
 _ON_DEMAND = 0.95  # of what is the hub's may be spent by readings that people ask for; the rest is for live work
-_COLLECTION = 200  # records of one call to Salesforce
+_DAY, _CROWD, _FEW = 60, 5_000, 200  # calls that are the hub's; leads that are pushed with 25 of them; that are read
+_NAMES = ("Eleanor", "Florian", "Gabriela", "Hedda", "Ingrid", "Jarla")
 _NO_BULK = 1_000_000  # threshold of bulk jobs: each call carries few records, so that a day is soon over
 
 
@@ -69,46 +70,50 @@ async def measure(hub: LocalHub, vendor: SimulatedVendor, pull: Narrow, push: Na
         return pulled, _use(watch, push.ceiling)
 
 
-async def push_until_the_day_is_over(hub: LocalHub, vendor: SimulatedVendor, count: int) -> Day:
-    """Salesforce: more leads are changed than the day's calls can carry."""
-    async with stage(hub, vendor, seeds=count) as found:
+async def push_until_the_day_is_over(hub: LocalHub, vendor: SimulatedVendor) -> Day:
+    """Salesforce: leads are changed, again and again, until the day's calls cannot carry them."""
+    async with stage(hub, vendor, seeds=_CROWD) as found:
         await found.connect(bulk_threshold=_NO_BULK)
         await found.run_over()
         await found.rest()
-        begun, mine = await _shorten(found, math.floor(count / _COLLECTION * (1 - RESERVE)))
+        people, used = await found.people(), await _shorten(found)
         async with Watch(found.crm) as watch:
-            await found.rename_in_hub(await found.people(), "Eleanor")
-            await _until_still(watch)
-        return await _day(found, watch, begun + mine, begun)
+            for name in _NAMES:
+                await found.rename_in_hub(people, name)
+                await _until_still(watch)
+                if await found.pushed(name) < len(people):
+                    break
+        return await _day(found, watch, used, 1.0)
 
 
-async def read_until_the_day_is_over(hub: LocalHub, vendor: SimulatedVendor, calls: int) -> Day:
+async def read_until_the_day_is_over(hub: LocalHub, vendor: SimulatedVendor) -> Day:
     """Salesforce: somebody asks for readings until one has to wait."""
-    async with stage(hub, vendor, seeds=_COLLECTION) as found:
+    async with stage(hub, vendor, seeds=_FEW) as found:
         await found.connect()
         await found.run_over()
         await found.rest()
-        begun, mine = await _shorten(found, calls)
+        used = await _shorten(found)
         async with Watch(found.crm) as watch:
             run: dict[str, Any] = {}
             while run.get("error") is None:
                 await found.read("changes")
                 run = await _settled(found)
-        return await _day(found, watch, math.floor((begun + mine) * _ON_DEMAND), begun)
+        return await _day(found, watch, used, _ON_DEMAND)
 
 
-async def _shorten(found: Stage, calls: int) -> tuple[int, int]:
-    """Make the day so short that about so many calls are left to the hub: calls made already, and those."""
+async def _shorten(found: Stage) -> int:
+    """Make the day so short that few calls are left to the hub; how many were made already."""
     used = int((await found.crm.calls())["windows"]["daily"]["used"])
-    daily = math.ceil((used + calls) / (1 - RESERVE))
-    await found.crm.steer("limits", daily=daily)
-    return used, math.floor(daily * (1 - RESERVE)) - used
+    await found.crm.steer("limits", daily=math.ceil((used + _DAY) / (1 - RESERVE)))
+    return used
 
 
-async def _day(found: Stage, watch: Watch, last: int, begun: int) -> Day:
+async def _day(found: Stage, watch: Watch, used: int, part: float) -> Day:
+    """``part``: of what is the hub's, for work of that priority."""
     window = (await found.crm.calls())["windows"]["daily"]
-    left = (float(window["limit"]) - float(window["used"])) / float(window["limit"])
-    return Day(watch.calls / (last - begun), watch.calls, watch.refused, left)
+    limit = float(window["limit"])
+    mine = math.floor(limit * (1 - RESERVE) * part) - used
+    return Day(watch.calls / mine, watch.calls, watch.refused, (limit - float(window["used"])) / limit)
 
 
 async def _settled(found: Stage) -> dict[str, Any]:
