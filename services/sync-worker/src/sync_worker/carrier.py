@@ -12,7 +12,7 @@ from hub.contracts.pushing import PushItem, PushResult
 from sync_worker import metrics
 from sync_worker.adapters.lines import Line
 from sync_worker.company import Company
-from sync_worker.domain.outcome import Blame, companies, stumbles
+from sync_worker.domain.outcome import Blame, companies, stumbles, told_of_job
 from sync_worker.domain.plan import Plan, Step, found
 from sync_worker.domain.road import Road
 from sync_worker.domain.settlement import Settlement, failed, succeeded, vanished
@@ -40,6 +40,8 @@ class Carrier:
         except Exception:  # noqa: BLE001 - a mistake of ours with one lead must not stop the others
             _log.exception("push.failed_unexpectedly", lead_ids=[plan.claimed.lead_id for plan in batch[:5]])
             done, results = list(batch), [_unknown(FailureKind.SERVER, _UNFORESEEN)] * len(batch)
+        if len(batch) > self._line.connector.manifest.push_batch:
+            results = told_of_job(results)
         elapsed = time.monotonic() - started
         self._measure(done, results, elapsed)
         blame = await self._health.blame(results, started)

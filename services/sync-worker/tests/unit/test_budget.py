@@ -196,6 +196,14 @@ def test_a_refusal_of_the_vendor_closes_the_window() -> None:
     granted(b.draw([shut], b.Ask(1, LIVE), START + 30, 0.0))
 
 
+def test_once_the_vendor_tells_a_little_is_left_for_calls_of_other_copies() -> None:
+    """A reading does not count what is under way elsewhere: the reserve is kept all the same."""
+    told = b.learnt(daily(1000), Reading("daily", remaining=206), 0, START, 0.2)
+    assert isinstance(b.draw([told], b.Ask(1, LIVE), START, 0.2), b.Granted)
+    told = b.learnt(daily(1000), Reading("daily", remaining=205), 0, START, 0.2)
+    assert isinstance(b.draw([told], b.Ask(1, LIVE), START, 0.2), b.Refused)
+
+
 def test_permits_that_were_not_used_come_back_to_a_stock() -> None:
     assert b.given_back(daily(1000, used=10.0), 4, START, 0.2).used == 6
     assert b.given_back(daily(1000, used=1.0), 4, START, 0.2).used == 0

@@ -75,6 +75,46 @@ def test_a_create_in_doubt_is_looked_up_first() -> None:
     assert update.item.fields == {"first_name": "Ana", "email": "ana@example.com"}
 
 
+def test_a_crm_that_upserts_needs_no_look_up() -> None:
+    decided = plan(claimed(create_in_doubt=True), AsIs(), upserts=True)
+    assert decided.step is Step.CREATE
+    assert decided.item is not None
+    assert decided.item.email == "ana@example.com"
+
+
+def test_an_archived_lead_is_given_to_no_crm_but_kept_up_to_date_where_it_is() -> None:
+    fields = {"first_name": "Ana", "archived": True, "merged_into": "MPP-3"}
+    assert decide(fields=fields).step is Step.NOTHING
+    decided = decide(fields=fields, external_id="EXT-1", sent={"first_name": "A"}, sent_at=NOW)
+    assert decided.item is not None
+    assert decided.item.fields == decided.item.record == {"first_name": "Ana"}  # what the hub keeps for itself stays
+
+
+class Enrolling(AsIs):
+    """A mapping that puts a deal beside those who enrolled."""
+
+    def companions(self, lead_id: int, registers: Mapping[str, Any]) -> tuple[Companion, ...]:
+        if registers.get("status") != "enrolled":
+            return ()
+        return (Companion("deal", f"MPP-{lead_id}-deal", {"name": registers.get("first_name")}),)
+
+
+def test_companions_follow_an_enrolment_once() -> None:
+    lead = {"first_name": "Ana", "status": "enrolled", "city": "Bonn"}
+    sent = {**lead, "status": "new"}
+    enrolled = plan(claimed(external_id="EXT-1", fields=lead, sent=sent, sent_at=NOW), Enrolling())
+    assert enrolled.item is not None
+    assert [each.reference for each in enrolled.item.companions] == ["MPP-7-deal"]
+    moved = plan(claimed(external_id="EXT-1", fields=lead, sent={**lead, "city": "Köln"}, sent_at=NOW), Enrolling())
+    assert moved.item is not None
+    assert moved.item.companions == ()
+    renamed = plan(
+        claimed(external_id="EXT-1", fields=lead, sent={**lead, "first_name": "A"}, sent_at=NOW), Enrolling()
+    )
+    assert renamed.item is not None
+    assert len(renamed.item.companions) == 1
+
+
 def test_only_what_differs_is_sent() -> None:
     decided = decide(external_id="EXT-1", sent={"first_name": "Ana", "email": "old@example.com"}, sent_at=NOW)
     assert decided.step is Step.UPDATE

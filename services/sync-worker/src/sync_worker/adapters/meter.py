@@ -25,6 +25,7 @@ _PATIENCE = {Priority.LIVE: 30.0, Priority.ON_DEMAND: 10.0, Priority.BACKFILL: 1
 # Seconds that a block lasts: so much longer may a call wait that should go before it.
 _HORIZON = {Priority.LIVE: 0.5, Priority.ON_DEMAND: 0.25, Priority.BACKFILL: 0.1}
 _MOST_PERMITS = 100  # of one block
+_FLIGHT_SECONDS = 10.0  # a call that has told nothing for so long will tell nothing any more
 _TRIES = 50  # against copies that are quicker
 _TEND_SECONDS = 1.0  # until what the vendor told is stored, when no call does it before
 
@@ -44,6 +45,9 @@ class SharedMeter:
         self._permits: dict[Key, deque[float]] = {}
         self._lately: deque[float] = deque(maxlen=2 * _MOST_PERMITS)  # when calls were let through
         self._waiting = 0
+        self._flying: dict[
+            str, deque[tuple[float, int]]
+        ] = {}  # calls (when, cost) whose answer has not told, by window
         self._unused: dict[str, float] = {}  # units that went void, by window
         self._readings: dict[str, Reading] = {}
         self._closures: dict[str, float] = {}
@@ -71,12 +75,16 @@ class SharedMeter:
                 break
             self._unspend(key[1], cost)  # this process was too busy to use it in time
         self._lately.append(self._clock())
+        for name in key[1]:
+            self._flying.setdefault(name, deque(maxlen=_MOST_PERMITS)).append((self._clock(), cost))
         metrics.QUOTA_WAIT_SECONDS.labels(priority.name.lower()).observe(self._clock() - started)
 
     def learn(self, readings: Sequence[Reading]) -> None:
         """See ``Meter.learn``."""
         for reading in readings:
             if reading.window in self._names:
+                if self._flying.get(reading.window):
+                    self._flying[reading.window].popleft()
                 self._readings[reading.window] = reading
                 self._tend()
 
@@ -207,7 +215,12 @@ class SharedMeter:
             self._unused[name] = self._unused.get(name, 0.0) + units
 
     def _unspent(self, name: str) -> float:
-        return float(sum(len(permits) for key, permits in self._permits.items() if name in key[1]))
+        """Units that this copy has taken, and that the vendor's latest word does not count yet."""
+        flying, since = self._flying.get(name, deque()), self._clock() - _FLIGHT_SECONDS
+        while flying and flying[0][0] < since:
+            flying.popleft()
+        permits = sum(len(permits) for key, permits in self._permits.items() if name in key[1])
+        return float(permits + sum(cost for _, cost in flying))
 
     def _tend(self, *, at_once: bool = False) -> None:
         if at_once or self._tending is None or self._tending.done():

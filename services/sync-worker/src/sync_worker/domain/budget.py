@@ -18,6 +18,7 @@ _SHARE = {Priority.LIVE: 1.0, Priority.ON_DEMAND: 0.95, Priority.BACKFILL: 0.85}
 _AHEAD = {Priority.LIVE: 30.0, Priority.ON_DEMAND: 1.0, Priority.BACKFILL: 0.0}
 _BURST = 0.05  # the part of a spaced window that may be spent at once; the more, the slower the pace
 _UNTOLD_BURST = 0.8  # of a rolling stock, while the vendor has not said what is used
+_UNDER_WAY = 5.0  # calls of other copies
 _SMALL = 1e-9
 
 
@@ -190,6 +191,8 @@ def _pace(level: Level, reserve: float) -> tuple[float, float]:
     if level.spaced:
         burst = max(1.0, math.floor(mine * _BURST))
         return burst, max(mine - (burst - 1), _SMALL) / (level.seconds + _slack(level.seconds))
+    if level.learnt_at is not None:  # less what other copies have under way, which the vendor has not counted yet
+        mine = max(0.0, mine - min(_UNDER_WAY, 0.02 * level.most))
     if level.fixed:
         return mine, 0.0
     if level.learnt_at is not None:

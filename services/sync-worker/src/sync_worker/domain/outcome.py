@@ -1,7 +1,7 @@
 """Whose fault the failures of one call are, as far as the call alone tells. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from hub.contracts.failures import FailureKind
@@ -58,3 +58,11 @@ def companies(results: Sequence[PushResult]) -> list[list[int]]:
             told = (error.code, error.message, error.status) if error else ()
             groups.setdefault((result.kind, *told), []).append(place)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def told_of_job(results: Sequence[PushResult]) -> list[PushResult]:
+    """A bulk job's results. When all of them are the same refusal, it is the job that was refused, and no record."""
+    told = {(result.ok, result.gone, result.kind, result.error) for result in results}
+    if len(told) == 1 and results[0].kind is FailureKind.VALIDATION:
+        return [replace(result, kind=FailureKind.SERVER) for result in results]
+    return list(results)

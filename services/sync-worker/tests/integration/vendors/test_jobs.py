@@ -47,6 +47,20 @@ async def test_a_job_that_fails_is_done_by_batches(
     assert {row["attempts"] for row in await world.targets(salesforce.connection)} == {0}
 
 
+async def test_an_org_that_takes_no_jobs_gets_batches(
+    salesforce: Any, world: Any, working: Any, eventually: Any, people: Any
+) -> None:
+    """The refusal concerns the job: none of its thousand leads fails."""
+    await salesforce.connect(bulk_threshold=500)
+    refusal = [{"errorCode": "FEATURENOTENABLED", "message": "bulk api is not enabled"}]
+    salesforce.faults({"match": {"path": "/jobs/ingest"}, "kind": "status", "status": 400, "body": refusal})
+    await world.write(people(range(1, 1001)), tell=False)
+    async with working(salesforce):
+        await world.announce(salesforce.connection)
+        await eventually(lambda: salesforce.in_sync(1000), within=60)
+    assert {row["attempts"] for row in await world.targets(salesforce.connection)} == {0}
+
+
 async def test_leases_are_renewed_while_a_call_lasts(
     salesforce: Any, world: Any, working: Any, eventually: Any, people: Any
 ) -> None:
@@ -72,16 +86,16 @@ async def test_killed_in_the_middle_of_batches_nothing_is_lost_or_doubled(
     await world.write(people(range(1, 4001)))
     vendor.faults({"kind": "latency", "seconds": 0.15}, {"kind": "lost_answer", "probability": 0.05})
     short = {"sync_lease_seconds": 2, "sync_call_seconds": 0.6, "oauth_apps": vendor.apps()}
-    for _ in range(3):
+    for number in range(3):
+        vendor.calls()
         process = processes(**short)
-        seen = len(vendor.leads())
-        await eventually(lambda seen=seen: len(vendor.leads()) > seen, within=60)
-        await asyncio.sleep(random.uniform(0.0, 0.2))
+        await eventually(lambda: sum(vendor.sim.ledger.report()["api"].values()) > 4, within=60)
+        await asyncio.sleep(random.uniform(0.0, 0.5))
         process.send_signal(signal.SIGKILL)
         process.wait()
-    await world.write({lead: {"city": "Bonn"} for lead in range(1, 4001)})
+        await world.write({lead: {"city": f"City {number}"} for lead in range(1, 4001)})
     processes(**short)
     await eventually(lambda: vendor.in_sync(4000), within=120)
     leads = vendor.leads()
     assert len(leads) == 4000
-    assert {lead["city"] for lead in leads.values()} == {"Bonn"}
+    assert {lead["city"] for lead in leads.values()} == {"City 2"}

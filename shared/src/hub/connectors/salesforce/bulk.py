@@ -22,6 +22,7 @@ _UPLOAD_SECONDS, _RESULT_SECONDS = 120.0, 60.0
 _TRIES, _PAUSE, _LONGEST_PAUSE = 5, 0.2, 15.0
 _POLLS = (0.3, 0.5, 1.0, 2.0, 3.0, 5.0)  # seconds between looks at a job; the last one for ever
 _OVER = frozenset({"JobComplete", "Failed", "Aborted"})
+_NOT_OPEN = "INVALIDJOBSTATE"
 _PASSING = frozenset({FailureKind.NETWORK, FailureKind.SERVER})
 
 T = TypeVar("T")
@@ -77,7 +78,8 @@ class Ingest:
             try:
                 await self._api.json("PATCH", f"/jobs/ingest/{job}", {"state": "UploadComplete"})
             except CrmFailure as failure:
-                if failure.stored is False and failure.kind not in _PASSING:
+                refused = failure.stored is False and failure.kind not in _PASSING
+                if refused and failure.error.code != _NOT_OPEN:  # that one: an earlier attempt had closed it
                     raise
                 if (await self._api.json("GET", f"/jobs/ingest/{job}")).get("state") == "Open":
                     raise

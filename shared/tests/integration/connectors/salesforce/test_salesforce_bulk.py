@@ -113,6 +113,17 @@ async def test_jobs_survive_the_road(org: Any, client: Open, kind: str) -> None:
     assert set(told) == set(org.leads())
 
 
+async def test_a_job_whose_closing_was_told_to_nobody_goes_on(org: Any, client: Open) -> None:
+    """The answer is lost, and that to the question what had come of it: the job may be closed only once."""
+    org.faults(
+        {"match": {"method": "PATCH", "path": "/jobs/ingest/"}, "kind": "lost_answer", "times": 1},
+        {"match": {"method": "GET", "path": "/jobs/ingest/"}, "kind": "lost_answer", "times": 1},
+    )
+    results = await client().push([new(number) for number in range(1, 2501)])
+    assert {(result.ok, result.action) for result in results} == {(True, "create")}
+    assert len(org.leads()) == 2500
+
+
 async def test_a_job_that_fails_is_tried_again_later(org: Any, client: Open) -> None:
     org.fault("bulk_job_failed", times=1)
     api = client()
