@@ -10,6 +10,7 @@ from rich.table import Table
 
 from bench import importing, ingest, latency
 from bench.bus import bench_bus
+from bench.crms.rows import rows as crm_rows
 from bench.report import Row, markdown, missed
 from hub.local.hub import BusKind
 
@@ -78,6 +79,7 @@ SECTIONS: dict[str, Callable[[bool], list[Row]]] = {
     "ingest": ingest_rows,
     "import": import_rows,
     "latency": latency_rows,
+    "crms": crm_rows,
 }
 
 

@@ -66,6 +66,15 @@ _NOTES = (
     "  and unique external id, once with indexes on e-mail and phone (nothing can be matched without), once without.",
     "  They keep no history, match nothing and emit nothing. Resident memory is sampled five times a second.",
     "* *change by API*: `PATCH /api/v1/leads/{id}` until the simulated CRM shows the value, the hub idle in between.",
+    "* *Salesforce, HubSpot, Pipedrive*: simulated, connected through their consent pages, with the limits that",
+    "  customers usually have (Pipedrive: those of its largest plan); calls as the vendor counts them. All leads",
+    "  are read, changed in the hub (by an import), 1,000 of them again, then changed in the CRM and read. Pushes",
+    "  last from the import's request to the CRM's last call, readings until the hub's leads are up to date.",
+    "* *throttled*: the limit is narrowed while the connection is at work; the hub learns that from the answers.",
+    "  The share is of the calls let through from the first to the last of the busiest kind.",
+    "* *a short day*: Salesforce's day has few calls, of which the hub leaves a fifth to the customer's other",
+    "  programs. Readings that people ask for may use 95 % of the hub's part. Bulk jobs are off, or the day would",
+    "  not end.",
 )
 
 

@@ -77,7 +77,9 @@ async def _pulled(found: Stage, name: str) -> Work:
     await found.rename_in_crm(people, name)
     async with Watch(found.crm) as watch:
         await found.read("changes")
-        await found.run_over()
+        records = await found.run_over()
         seconds = watch.elapsed
-    await found.has_last_name(name, len(people))
+    if records < len(people):
+        raise RuntimeError(f"{records} changes instead of {len(people)} were read")
+    await found.until_read(name, len(people))
     return Work(len(people), seconds, watch.calls, watch.refused)

@@ -152,14 +152,19 @@ class Stage:
         first_names = ((str(each["id" if "id" in each else "Id"]), self.shape.names(each)[0]) for each in people)
         await self.crm.edit((record_id, self.shape.renamed(first, name)) for record_id, first in first_names)
 
-    async def has_last_name(self, name: str, count: int) -> None:
-        """See that the hub has so many under that last name. Raises RuntimeError."""
-        path, query = "/api/v1/external/leads/export", {"format": "ndjson"}
-        async with self.tenant.session.get(path, params=query, raise_for_status=True) as answer:
-            found = [orjson.loads(line) async for line in answer.content if line.strip()]
-        known = sum(lead["last_name"] == name for lead in found)
-        if known != count:
-            raise RuntimeError(f"{known} leads instead of {count} are called {name}")
+    async def until_read(self, name: str, count: int) -> None:
+        """Wait until the hub has so many leads under that last name. Raises TimeoutError.
+
+        A reading is over when the last of its events was handled; others may be a moment behind.
+        """
+
+        async def there() -> bool:
+            path, query = "/api/v1/external/leads/export", {"format": "ndjson"}
+            async with self.tenant.session.get(path, params=query, raise_for_status=True) as answer:
+                found = [orjson.loads(line) async for line in answer.content if line.strip()]
+            return bool(sum(lead["last_name"] == name for lead in found) == count)
+
+        await eventually(there)
 
 
 async def _drained(line: Bus) -> bool:
