@@ -5,6 +5,7 @@ named here. A token goes to the host it is meant for and nowhere else: redirects
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +20,7 @@ from hub.contracts.grants import Token
 from hub.egress import EgressPolicy, open_session, refused
 
 MAX_ANSWER_BYTES = 32_000_000
+HTML_ANSWER = "HTML_ANSWER"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,10 @@ class Answer:
         try:
             return orjson.loads(self.content)
         except orjson.JSONDecodeError:
+            pass
+        try:
+            return _with_broken_letters(self.content)
+        except (ValueError, RecursionError):
             raise CrmFailure(FailureKind.SERVER, not_json(self), stored=None) from None
 
 
@@ -84,7 +90,12 @@ class Calls:
         if body is None:
             return await self.call(method, path, None, **options)
         headers = {**(options.pop("headers", None) or {}), "Content-Type": "application/json"}
-        return await self.call(method, path, orjson.dumps(body), headers=headers, **options)
+        try:
+            content = orjson.dumps(body)
+        except TypeError as error:
+            told = RecordError("UNSENDABLE_VALUE", f"the call cannot be written in JSON: {error}")
+            raise CrmFailure(FailureKind.VALIDATION, told) from None
+        return await self.call(method, path, content, headers=headers, **options)
 
     async def call(
         self,
@@ -146,11 +157,16 @@ class Calls:
                 answer = Answer(response.status, response.headers, await _read_capped(response))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise no_answer(error) from None
+        except ValueError:  # a line break in the key, say; what is wrong is not repeated, for it may be the key
+            told = RecordError("UNSENDABLE_CALL", "the address or the key holds characters that cannot be sent")
+            raise CrmFailure(FailureKind.VALIDATION, told) from None
         if self._learn:
             self._learn(answer)
         if 300 <= answer.status < 400 and answer.status not in (300, 304):
             message = "the CRM answers with a redirect, which is not followed"
-            raise CrmFailure(FailureKind.SERVER, RecordError("REDIRECT_REFUSED", message, status=answer.status))
+            told = RecordError("REDIRECT_REFUSED", message, status=answer.status)
+            # A CRM may store a record, and then lead on to it.
+            raise CrmFailure(FailureKind.SERVER, told, stored=False if method == "GET" else None)
         return answer
 
 
@@ -163,6 +179,28 @@ async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
             message = f"the CRM's answer is larger than {MAX_ANSWER_BYTES} bytes"
             raise CrmFailure(FailureKind.SERVER, RecordError("ANSWER_TOO_LARGE", message), stored=None)
     return bytes(content)
+
+
+def _with_broken_letters(content: bytes) -> Any:
+    """JSON with halves of surrogate pairs, as programs leave them that cut texts by length.
+
+    They become U+FFFD: one record's broken letter must not cost the page. Raises ValueError or RecursionError.
+    """
+    if b"\\u" not in content:
+        raise ValueError("that is not what is wrong with it")
+
+    def refuse(name: str) -> Any:
+        raise ValueError(f"{name} is not JSON")
+
+    return _whole(json.loads(content.decode(), parse_constant=refuse))
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_whole(name): _whole(each) for name, each in value.items()}
+    return [_whole(each) for each in value] if isinstance(value, list) else value
 
 
 def no_answer(error: BaseException) -> CrmFailure:
@@ -182,7 +220,7 @@ def no_answer(error: BaseException) -> CrmFailure:
 def not_json(answer: Answer) -> RecordError:
     """A body that is no JSON, named."""
     if answer.content.lstrip()[:1] == b"<":
-        return RecordError("HTML_ANSWER", "the CRM answers with a web page instead of JSON", status=answer.status)
+        return RecordError(HTML_ANSWER, "the CRM answers with a web page instead of JSON", status=answer.status)
     return RecordError("NOT_JSON", "the CRM's answer is not JSON", status=answer.status)
 
 

@@ -77,7 +77,11 @@ def test_a_web_page_is_called_one() -> None:
         (b'{"error":"m"}', "HTTP_422", "m", None),
         (b'{"error":{"message":"a\\u0000b"}}', "HTTP_422", "ab", None),
         (b"[]", "HTTP_422", "the CRM answered 422", None),
-        (b"what?", "NOT_JSON", "the CRM's answer is not JSON", None),
+        (b"That address is taken.", "HTTP_422", "That address is taken.", None),
+        (b'"That address is taken."', "HTTP_422", "That address is taken.", None),
+        (b'{"half', "NOT_JSON", "the CRM's answer is not JSON", None),
+        (b"\x89PNG\x00\xff\x01", "NOT_JSON", "the CRM's answer is not JSON", None),
+        (b"<html>", "HTML_ANSWER", "the CRM answers with a web page instead of JSON", None),
         (b"", "HTTP_422", "the CRM answered 422", None),
     ],
 )
@@ -105,10 +109,12 @@ def test_ids_and_lists_come_in_several_shapes() -> None:
     assert answers.identifier({"id": 5}) == "5"
     assert answers.identifier({"data": {"id": "EXT-5"}}) == "EXT-5"
     assert answers.identifier("EXT-5") == answers.identifier({"result": {"key": "EXT-5"}}, "result.key") == "EXT-5"
-    assert answers.records([{"id": 1}, 2], CONFIG) == [{"id": 1}]
+    assert answers.records([{"id": 1}], CONFIG) == [{"id": 1}]
     assert answers.records({"data": [{"id": 1}], "total": 1}, CONFIG) == [{"id": 1}]
-    with pytest.raises(CrmFailure):
-        answers.records({"message": "hello"}, CONFIG)
+    assert answers.identifier({"id": "5\x00"}) is None
+    for strange in ({"message": "hello"}, [{"id": 1}, 2], "leads"):
+        with pytest.raises(CrmFailure):
+            answers.records(strange, CONFIG)
 
 
 @pytest.mark.parametrize("body", [b'{"success":false,"message":"m"}', b'{"error":{"message":"m"}}', b'{"ok":false}'])

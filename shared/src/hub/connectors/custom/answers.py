@@ -40,16 +40,33 @@ def judge(answer: Answer, errors: Errors) -> CrmFailure | None:
 def written(answer: Answer, errors: Errors, success: tuple[int, ...]) -> Any:
     """The document of a write that was answered with 2xx. Raises CrmFailure: it was a refusal all the same."""
     document = answer.json()
-    if isinstance(document, dict):
-        told = errors.code_path and first(document, errors.code_path) is not MISSING
-        refused = document.get("success") is False or document.get("ok") is False
-        if told or refused or (document.get("error") and at(document, "id") is MISSING):
-            raise CrmFailure(FailureKind.VALIDATION, _error(answer, errors))
+    _refuse(answer, document, errors)
     if answer.status not in success:
         message = f"the CRM answered {answer.status}, which the configuration does not list as success"
         error = RecordError("UNEXPECTED_STATUS", message, status=answer.status)
         raise CrmFailure(FailureKind.SERVER, error, stored=None)
     return document
+
+
+def _refuse(answer: Answer, document: Any, errors: Errors) -> None:
+    """Raise CrmFailure when the document is an error, whatever the status."""
+    if isinstance(document, dict):
+        told = errors.code_path and first(document, errors.code_path) is not MISSING
+        refused = document.get("success") is False or document.get("ok") is False
+        if told or refused or (document.get("error") and at(document, "id") is MISSING):
+            raise CrmFailure(FailureKind.VALIDATION, _error(answer, errors))
+
+
+def deleted(answer: Answer, errors: Errors) -> None:
+    """Raise CrmFailure when a deletion that was answered with 2xx is none. A CRM may say anything else to it."""
+    if is_page(answer):
+        raise CrmFailure(FailureKind.SERVER, not_json(answer), stored=None)
+    _refuse(answer, _document(answer), errors)
+
+
+def is_page(answer: Answer) -> bool:
+    """Whether a web page answers: a login, a proxy's apology. Nobody knows what the CRM would have said."""
+    return answer.content[:200].lstrip()[:1] == b"<"
 
 
 def is_duplicate(failure: CrmFailure, errors: Errors) -> bool:
@@ -78,7 +95,7 @@ def identifier(document: Any, path: str | None = None) -> str | None:
         value = document
     if isinstance(value, bool) or not isinstance(value, str | int) or not 0 < len(str(value)) <= MAX_ID:
         return None
-    return storable(str(value))
+    return None if "\x00" in str(value) else str(value)
 
 
 def records(document: Any, config: CustomConfig) -> list[Mapping[str, Any]]:
@@ -91,31 +108,43 @@ def records(document: Any, config: CustomConfig) -> list[Mapping[str, Any]]:
         rows = next((document[name] for name in USUAL_LISTS if name in document), None)
     elif document is None:
         rows = []
-    if not isinstance(rows, list):
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         error = RecordError("UNEXPECTED_ANSWER", "the CRM's answer is not a list of leads")
         raise CrmFailure(FailureKind.SERVER, error)
-    return [row for row in rows if isinstance(row, dict)]
+    return rows
 
 
-def record(document: Any, config: CustomConfig) -> Mapping[str, Any] | None:
-    """The record of an answer about one; None when there is none."""
-    found = document
-    if config.record_path is not None:
-        found = at(document, config.record_path)
-    elif isinstance(document, dict) and at(document, config.id_path) is MISSING:
-        found = document.get("data")
-    if isinstance(found, list):
-        found = found[0] if found else None
-    return found if isinstance(found, dict) and at(found, config.id_path) is not MISSING else None
+def record(answer: Answer, config: CustomConfig) -> Mapping[str, Any] | None:
+    """The record of an answer about one; None when it says that there is none. Raises CrmFailure: it says neither."""
+    document, path = told(answer), config.record_path
+    _refuse(answer, document, config.errors)
+    if path is None:
+        path = "data" if isinstance(document, dict) and document and at(document, config.id_path) is MISSING else ""
+    found = at(document, path)
+    if isinstance(found, list) and found:
+        found = found[0]
+    if found in (None, [], {}):
+        return None
+    if isinstance(found, dict) and identifier(found, config.id_path) is not None:
+        return found
+    raise CrmFailure(FailureKind.SERVER, RecordError("UNEXPECTED_ANSWER", "the CRM's answer is not a lead"))
+
+
+def told(answer: Answer) -> Any:
+    """The document of an answer to a question. Raises CrmFailure: nothing at all is no answer, whatever the status."""
+    if not answer.content:
+        message = "the CRM's answer is empty"
+        raise CrmFailure(FailureKind.SERVER, RecordError("EMPTY_ANSWER", message, status=answer.status))
+    return answer.json()
 
 
 def _error(answer: Answer, errors: Errors) -> RecordError:
     """The CRM's own words: where the configuration says, else ``{"error": {"code", "message", "field"}}`` or alike."""
     status, document = answer.status, _document(answer)
-    if not isinstance(document, dict | list):
-        if answer.content and status not in (401, 403, 429):
+    if document is None and answer.content:
+        document = _plain_text(answer)
+        if document is None and status not in (401, 403, 429):
             return not_json(answer)
-        document = {}
     body = (document.get("error") or document.get("errors") or document) if isinstance(document, dict) else document
     if isinstance(body, list) and body:
         body = body[0]
@@ -125,9 +154,9 @@ def _error(answer: Answer, errors: Errors) -> RecordError:
     message = _told(document, errors.message_path, body.get("message"))
     field = _told(document, errors.field_path, body.get("field"))
     return RecordError(
-        code=storable(str(code or f"HTTP_{status}"))[:MAX_CODE],
-        message=storable(str(message or f"the CRM answered {status}"))[:MAX_MESSAGE],
-        field=storable(str(field))[:MAX_CODE] if field else None,
+        code=storable(str(code or ""))[:MAX_CODE] or f"HTTP_{status}",
+        message=storable(str(message or ""))[:MAX_MESSAGE] or f"the CRM answered {status}",
+        field=storable(str(field or ""))[:MAX_CODE] or None,
         status=status,
     )
 
@@ -137,6 +166,14 @@ def _document(answer: Answer) -> Any:
         return orjson.loads(answer.content)
     except orjson.JSONDecodeError:
         return None
+
+
+def _plain_text(answer: Answer) -> str | None:
+    """Some CRMs word their refusals without JSON."""
+    if is_page(answer) or answer.content.lstrip()[:1] in (b"{", b"["):
+        return None
+    text = answer.content[: 4 * MAX_MESSAGE].decode("utf-8", "replace").strip()
+    return text if "\N{REPLACEMENT CHARACTER}" not in text[:-1] and text != "null" else None
 
 
 def _told(document: Any, path: str | None, usual: Any) -> Any:

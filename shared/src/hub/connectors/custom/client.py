@@ -3,16 +3,17 @@
 import asyncio
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
-from hub.connectors.calls import Answer, Calls
+from hub.connectors.calls import HTML_ANSWER, Answer, Calls
 from hub.connectors.custom import answers
 from hub.connectors.custom.paging import filtered
 from hub.connectors.custom.paths import MISSING, at, nested
 from hub.connectors.custom.reading import Reading, is_deleted, remote
 from hub.connectors.custom.sample import described
 from hub.connectors.custom.wire import CustomConfig, read_config
+from hub.connectors.sendable import only_sendable
 from hub.contracts.connector import ClientSettings, PullRequest
 from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 from hub.contracts.grants import Token
@@ -39,6 +40,9 @@ class CustomClient:
 
     async def push(self, items: Sequence[PushItem]) -> list[PushResult]:
         """Create or update each record; as many at once as the session has connections."""
+        return await only_sendable(items, self._push_all)
+
+    async def _push_all(self, items: Sequence[PushItem]) -> list[PushResult]:
         return list(await asyncio.gather(*(self._push_one(item) for item in items)))
 
     async def delete(self, items: Sequence[PushItem]) -> list[PushResult]:
@@ -112,10 +116,20 @@ class CustomClient:
         try:
             answer = await self._call("GET", path)
         except CrmFailure as failure:
-            if failure.error.status in self._config.none_statuses and failure.kind is FailureKind.VALIDATION:
+            if failure.kind is FailureKind.VALIDATION and self._means(failure, "none_statuses"):
                 return None
             raise
         return None if answer.status in self._config.none_statuses else answer
+
+    def _means(self, failure: CrmFailure, statuses: Literal["none_statuses", "gone_statuses"]) -> bool:
+        """Whether a status says that something is not there.
+
+        A web page says nothing of the kind, unless the configuration names the statuses: proxies answer with 404 while
+        what is behind them is away, and what is thought to be gone is deleted.
+        """
+        if failure.error.status not in getattr(self._config, statuses):
+            return False
+        return failure.error.code != HTML_ANSWER or statuses in self._config.model_fields_set
 
     async def _looking(self, path: str) -> Any:
         async for row in self._reading.rows(path, _LOOKED_THROUGH):
@@ -136,7 +150,7 @@ class CustomClient:
         try:
             return await (self._create(item) if item.external_id is None else self._update(item, item.external_id))
         except CrmFailure as failure:
-            gone = item.external_id is not None and failure.error.status in self._config.gone_statuses
+            gone = item.external_id is not None and self._means(failure, "gone_statuses")
             return answers.push_result(failure, item, gone=gone)
 
     async def _create(self, item: PushItem) -> PushResult:
@@ -194,9 +208,10 @@ class CustomClient:
         if path is None or item.external_id is None:
             return answers.push_result(_unable("delete"), item)
         try:
-            await self._call("DELETE", _filled(path, id=item.external_id))
+            answer = await self._call("DELETE", _filled(path, id=item.external_id))
+            answers.deleted(answer, self._config.errors)
         except CrmFailure as failure:
-            if failure.error.status not in self._config.gone_statuses:
+            if not self._means(failure, "gone_statuses"):
                 return answers.push_result(failure, item)
         return PushResult(True, item.external_id, "delete")
 
@@ -204,10 +219,10 @@ class CustomClient:
         try:
             answer = await self._read(_filled(self._config.endpoints.one_lead, id=record_id))
         except CrmFailure as failure:
-            if failure.error.status in self._config.gone_statuses:
+            if self._means(failure, "gone_statuses"):
                 return RemoteRecord(record_id, deleted=True)
             raise
-        row = answers.record(answer.json(), self._config) if answer else None
+        row = answers.record(answer, self._config) if answer else None
         return remote(row, self._config) if row is not None else RemoteRecord(record_id, deleted=True)
 
 

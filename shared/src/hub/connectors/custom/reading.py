@@ -71,7 +71,7 @@ class Reading:
 
     async def _page(self, path: str, place: Any) -> tuple[Answer | None, Any, list[Mapping[str, Any]]]:
         answer = await self._read(address(path, self._config.paging, place))
-        document = answer.json() if answer else None
+        document = answers.told(answer) if answer else None
         return answer, document, answers.records(document, self._config) if answer else []
 
     def _list_path(self, since: str | None) -> str:

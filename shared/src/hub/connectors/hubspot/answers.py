@@ -106,6 +106,12 @@ def is_wrong_key(error: RecordError) -> bool:
     return _WRONG_KEY.search(error.message) is not None
 
 
+def row_errors(document: Any) -> list[Mapping[str, Any]]:
+    """What a batch's answer says of inputs that failed."""
+    told = document.get("errors") if isinstance(document, dict) else None
+    return [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
+
+
 def row_kind(document: Mapping[str, Any]) -> FailureKind:
     """What kind of failure one row of a 207 is."""
     category = str(document.get("category") or "")

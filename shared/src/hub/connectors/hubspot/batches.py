@@ -75,8 +75,8 @@ class Batches:
             path = self._config.objects(kind, "/batch/read")
             document = await self._calls.json("POST", path, body | ({"idProperty": by} if by else {}))
             found = [dict(each) for each in answers.results(document)]
-            for row in document.get("errors") or ():
-                if isinstance(row, dict) and not answers.is_gone(error := _row_error(row)):
+            for row in answers.row_errors(document):
+                if not answers.is_gone(error := _row_error(row)):
                     raise CrmFailure(FailureKind.SERVER, error)  # not read, which is not the same as not there
             return found
 
@@ -149,12 +149,11 @@ def _outcomes(document: Any, inputs: Sequence[Input]) -> Outcomes:
         else:
             outcomes[trace] = _written(result)
     unnamed: list[CrmFailure] = []
-    for row in document.get("errors") or ():
-        if isinstance(row, dict):
-            failure = CrmFailure(answers.row_kind(row), _row_error(row))
-            named = [trace for trace in _error_traces(row, names) if trace not in outcomes]
-            outcomes |= dict.fromkeys(named, failure)
-            unnamed.extend([] if named else [failure])
+    for row in answers.row_errors(document):
+        failure = CrmFailure(answers.row_kind(row), _row_error(row))
+        named = [trace for trace in _error_traces(row, names) if trace not in outcomes]
+        outcomes |= dict.fromkeys(named, failure)
+        unnamed.extend([] if named else [failure])
     left = [each for each in inputs if each.trace not in outcomes]
     if len(left) == len(strays) == 1 and not unnamed:
         return outcomes | {left[0].trace: _written(strays[0])}
@@ -163,9 +162,12 @@ def _outcomes(document: Any, inputs: Sequence[Input]) -> Outcomes:
     return outcomes | {each.trace: silent for each in left}
 
 
-def _written(result: Mapping[str, Any]) -> Written:
-    held = result.get("properties")
-    return Written(str(result.get("id")), result.get("new") is True, held if isinstance(held, dict) else {})
+def _written(result: Mapping[str, Any]) -> Written | CrmFailure:
+    record_id, held = str(result.get("id")), result.get("properties")
+    if not wire.is_record_id(record_id):
+        told = RecordError("UNEXPECTED_ANSWER", "the answer does not name the record's id")
+        return CrmFailure(FailureKind.SERVER, told, stored=None)
+    return Written(record_id, result.get("new") is True, held if isinstance(held, dict) else {})
 
 
 def _names(inputs: Sequence[Input]) -> dict[str, str]:

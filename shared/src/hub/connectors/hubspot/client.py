@@ -11,6 +11,7 @@ from hub.connectors.hubspot.portal import Portal
 from hub.connectors.hubspot.preparing import Preparing
 from hub.connectors.hubspot.reading import Reader
 from hub.connectors.hubspot.writing import Writer
+from hub.connectors.sendable import only_sendable
 from hub.contracts.connector import ClientSettings, PullRequest
 from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 from hub.contracts.ids import parse_lead_external_id
@@ -48,7 +49,7 @@ class HubSpotClient:
 
     async def push(self, items: Sequence[PushItem]) -> list[PushResult]:
         """See ``Writer``."""
-        return await self._writer.push(items)
+        return await only_sendable(items, self._writer.push)
 
     async def delete(self, items: Sequence[PushItem]) -> list[PushResult]:
         """Archive: HubSpot keeps them for 90 days."""

@@ -61,7 +61,7 @@ class Deals:
         try:
             path = self._config.associations(wire.DEALS, wire.CONTACTS)
             document = await self._calls.json("POST", path, {"inputs": inputs})
-            errors = document.get("errors") if isinstance(document, dict) else None
+            errors = answers.row_errors(document)
             if not errors:
                 return {}
             failure = CrmFailure(FailureKind.VALIDATION, answers.error_of(errors[0], 400))

@@ -189,8 +189,7 @@ class Reader:
             record_id = str(each.get("id"))
             if not wire.is_record_id(record_id):
                 continue
-            held = each.get("properties")
-            properties: Mapping[str, Any] = held if isinstance(held, dict) else {}
+            properties = _properties(each)
             modified = _text(each.get("updatedAt")) or _text(properties.get(wire.MODIFIED))
             fields = self._fields(properties, known, emails)
             records.append(RemoteRecord(record_id, fields, modified, deleted=each.get("archived") is True))
@@ -215,8 +214,8 @@ class Reader:
     async def _owner_emails(self, found: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
         """Id → e-mail of owners whom the configuration does not name."""
         name, named = self._map.remote["agent_id"], self._config.owners.values()
-        held = {(each.get("properties") or {}).get(name) for each in found}
-        if not self._config.owners_by_email or not held - {None, "", *named}:
+        held = {owner for each in found if isinstance(owner := _properties(each).get(name), str)}
+        if not self._config.owners_by_email or not held - {"", *named}:
             return {}
         owners = await self._portal.owners() or []
         return {owner.id: owner.email for owner in owners if owner.email and owner.id not in named}
@@ -228,20 +227,23 @@ def _filter(name: str, operator: str, value: int) -> dict[str, str]:
 
 def _moment(record: Mapping[str, Any]) -> int:
     """When a record changed, in milliseconds."""
+    return _millis(_properties(record).get(wire.MODIFIED) or record.get("updatedAt"), 0)
+
+
+def _properties(record: Mapping[str, Any]) -> Mapping[str, Any]:
     held = record.get("properties")
-    stamp = held.get(wire.MODIFIED) if isinstance(held, dict) else None
-    return _millis(stamp or record.get("updatedAt"), 0)
+    return held if isinstance(held, dict) else {}
 
 
 def _millis(stamp: object, otherwise: int) -> int:
     if isinstance(stamp, str):
-        if stamp.isascii() and stamp.isdigit():
+        if stamp.isascii() and stamp.isdigit() and len(stamp) <= 15:
             return int(stamp)
         try:
             moment = datetime.fromisoformat(stamp)
-        except ValueError:
+            return round(moment.timestamp() * 1000)
+        except (ValueError, OverflowError):
             return otherwise
-        return round(moment.timestamp() * 1000)
     return otherwise
 
 

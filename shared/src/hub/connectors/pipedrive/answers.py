@@ -20,6 +20,7 @@ MAX_MESSAGE, MAX_CODE = 500, 100
 MAX_WAIT = 86_400.0
 FIREWALL_PAUSE, DAILY_PAUSE = 60.0, 900.0  # seconds; Pipedrive names none
 _GONE = frozenset({404, 410})
+_MISSING = object()
 _FIELD = re.compile(r"(?:Validation failed: )?\"?([A-Za-z_][\w.]{0,120})\"?(?=[: ])", re.ASCII)
 _AUTH = re.compile(r"scope|unauthori[sz]ed|token|permission to use the api", re.IGNORECASE)
 
@@ -52,13 +53,13 @@ def refusal_inside(document: Any, status: int) -> CrmFailure | None:
 
 def record_error(told: Mapping[str, Any], status: int) -> RecordError:
     """Pipedrive's own words."""
-    message = str(told.get("error") or told.get("message") or f"Pipedrive answered {status}")
+    message = _storable(str(told.get("error") or told.get("message") or "")) or f"Pipedrive answered {status}"
     info = told.get("error_info")
     code = told.get("code") if isinstance(told.get("code"), str) else None
     found = _FIELD.match(message) if status in (400, 422) else None
     detail = f" ({info})" if isinstance(info, str) and info and "developers.pipedrive.com" not in info else ""
     return RecordError(
-        _storable(code or f"HTTP_{status}")[:MAX_CODE],
+        _storable(code or "")[:MAX_CODE] or f"HTTP_{status}",
         _storable(message + detail)[:MAX_MESSAGE],
         found.group(1)[:MAX_CODE] if found and ("_" in found.group(1) or ":" in message) else None,
         status,
@@ -97,6 +98,18 @@ def spent(failure: CrmFailure, answer: Answer, *, search: bool, now: float) -> t
     if "daily" in words or headers.get("x-daily-requests-left") == "0" or (burst_is_free and not search):
         return DAILY, failure.retry_after or min(DAILY_PAUSE, _until_midnight(now))
     return SEARCH if search and left != 0 else BURST, failure.retry_after or float(reset or BURST_SECONDS)
+
+
+def rows_of(document: Mapping[str, Any], *, inner: str = "") -> list[Mapping[str, Any]]:
+    """The records of a list; null is none of them. Raises CrmFailure: there is no list."""
+    data = document.get("data", _MISSING)
+    if inner and isinstance(data, dict):
+        data = data.get(inner, _MISSING)
+    if data is None:
+        return []
+    if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
+        raise unexpected("the answer is not a list")
+    return data
 
 
 def unexpected(what: str) -> CrmFailure:

@@ -102,14 +102,11 @@ class Api:
     ) -> tuple[list[Mapping[str, Any]], str | None]:
         """One page of a v2 list, and the cursor of the next. Raises CrmFailure."""
         document = await self.call("GET", path, tokens=tokens, search=search, **query)
-        data = document.get("data")
-        data = data.get("items") if isinstance(data, dict) and search else data
-        data = [] if data is None else data
         more = document.get("additional_data")
         cursor = more.get("next_cursor") if isinstance(more, dict) else None
-        if not isinstance(data, list) or not isinstance(cursor, str | None):
-            raise answers.unexpected("the answer is not a list")
-        return [row for row in data if isinstance(row, dict)], cursor or None
+        if not isinstance(cursor, str | None):
+            raise answers.unexpected("the place of the next page is no cursor")
+        return answers.rows_of(document, inner="items" if search else ""), cursor or None
 
     async def every(self, path: str, *, tokens: int, **query: Any) -> AsyncIterator[Mapping[str, Any]]:
         """All rows of a v2 list. Raises CrmFailure."""

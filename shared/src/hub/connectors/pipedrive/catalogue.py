@@ -58,15 +58,18 @@ class CustomField:
         if value is None:
             return None
         if self.type == "enum":
-            label = self.options.get(value, str(value))
+            label = self._label(value)
             return _TRUTHS.get(label.strip().casefold(), label) if self.is_truth else label
         if self.type == "set" and isinstance(value, list):
-            return JOIN.join(self.options.get(each, str(each)) for each in value)
+            return JOIN.join(self._label(each) for each in value)
         if isinstance(value, dict):
             if self.type in _RANGES:
                 return f"{value.get('value') or ''}/{value.get('until') or ''}"
             return value.get("value", value.get("id"))
         return value
+
+    def _label(self, value: Any) -> str:
+        return self.options.get(value, str(value)) if isinstance(value, int) else str(value)
 
     def encoded(self, value: Any, current: Any, currency: str) -> Any:
         """As API v2 wants it; ``current`` is what the record holds there. Raises Unfit."""
@@ -127,7 +130,8 @@ class Catalogue:
                 return True
             if known is None or known.type not in ("enum", "set") or value is None:
                 continue
-            if any(each not in known.options for each in (value if isinstance(value, list) else [value])):
+            chosen = value if isinstance(value, list) else [value]
+            if any(isinstance(each, int) and each not in known.options for each in chosen):
                 return True
         return False
 
@@ -153,9 +157,10 @@ def catalogue(rows: Iterable[Any], spelled: Mapping[str, str]) -> Catalogue:
         name = spelled.get(key) or spelled.get(folded_name(label)) or label
         if name in RESERVED or name in by_name or not name.strip():
             name = key  # its name means something else already
+        told = row.get("options")
         options = {
             each["id"]: str(each.get("label"))
-            for each in row.get("options") or ()
+            for each in (told if isinstance(told, list) else ())
             if isinstance(each, dict) and isinstance(each.get("id"), int)
         }
         by_key[key] = by_name[name] = CustomField(key, name, label, str(row.get("field_type")), options)

@@ -13,6 +13,7 @@ from hub.connectors.pipedrive.schema import Schema
 from hub.connectors.pipedrive.users import Users
 from hub.connectors.pipedrive.wire import DEAL_FIELDS, EMAIL, FIRST, LAST, OWNER, PERSON_FIELDS, PHONE, read_config
 from hub.connectors.pipedrive.writing import Writing
+from hub.connectors.sendable import only_sendable
 from hub.contracts.connector import ClientSettings, PullRequest
 from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 from hub.contracts.pulling import FieldSpec, Identity, Owner, Page, RemoteRecord
@@ -56,7 +57,7 @@ class PipedriveClient:
 
     async def push(self, items: Sequence[PushItem]) -> list[PushResult]:
         """Create or update persons, and the deals that follow them."""
-        return await self._writing.push(items)
+        return await only_sendable(items, self._writing.push)
 
     async def delete(self, items: Sequence[PushItem]) -> list[PushResult]:
         """Delete persons; Pipedrive keeps them for 30 days."""

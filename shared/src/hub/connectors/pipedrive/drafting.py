@@ -85,7 +85,7 @@ def body(
         told["name"] = full_name({**item.record, **fields}, item.reference)
     for name, member in _LISTS.items():
         if name in fields:
-            told[member] = merged(name, current.get(member) or (), fields[name])
+            told[member] = merged(name, current.get(member), fields[name])
     if owner is not None:
         told["owner_id"] = owner
     held = current.get("custom_fields")

@@ -13,7 +13,16 @@ from typing import Any
 
 from hub.connectors.pipedrive.api import Api
 from hub.connectors.pipedrive.schema import Schema
-from hub.connectors.pipedrive.wire import FIND, LIST, PAGE, PERSONS, SEARCH_PERSONS, SEARCHING, PipedriveConfig
+from hub.connectors.pipedrive.wire import (
+    FIND,
+    LIST,
+    PAGE,
+    PERSONS,
+    SEARCH_PERSONS,
+    SEARCHING,
+    PipedriveConfig,
+    is_number,
+)
 from hub.contracts.ids import parse_lead_external_id
 
 _KEPT = 50_000  # references
@@ -117,7 +126,7 @@ class Finding:
             FIND, tokens=SEARCHING, term=reference, entity_type="person", field=key, match="exact", limit=10,
             search=True,
         )  # fmt: skip
-        numbers = [str(item["id"]) for item in map(_item, hits) if isinstance(item.get("id"), int)]
+        numbers = [str(item["id"]) for item in map(_item, hits) if is_number(item.get("id"))]
         if not numbers:
             return None
         # The index may tell of what is deleted, or bears another reference by now.
@@ -138,7 +147,7 @@ def _has(item: Mapping[str, Any], email: str) -> bool:
     told = item.get("emails")
     entries = told if isinstance(told, list) else []
     values = [str(each.get("value") if isinstance(each, dict) else each).casefold() for each in entries]
-    return isinstance(item.get("id"), int) and email.casefold() in values
+    return is_number(item.get("id")) and email.casefold() in values
 
 
 def _reference(row: Mapping[str, Any], key: str | None) -> str | None:

@@ -158,7 +158,7 @@ class PipedriveFieldMap:
 
     def knows_owner(self, owner_id: object) -> bool:
         """Whether the configuration says whose id that is."""
-        return owner_id in self._agents
+        return isinstance(owner_id, int) and owner_id in self._agents
 
     def _field(self, register: str) -> str | None:
         """The flat name that a register is written to, None if there can be none."""

@@ -4,7 +4,7 @@ Pipedrive keeps one name and splits it itself, and lists of addresses and number
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from hub.connectors.pipedrive.wire import EMAIL, FIRST, LAST, PHONE
@@ -66,14 +66,19 @@ def _splits(hint: str) -> list[tuple[str, str]]:
 
 def primary(contacts: Any) -> str | None:
     """The value of the primary entry."""
-    entries = [each for each in contacts or () if isinstance(each, dict) and each.get("value")]
+    entries = _entries(contacts)
     chosen = next((each for each in entries if each.get("primary")), entries[0] if entries else None)
     return str(chosen["value"]) if chosen else None
 
 
-def merged(field: str, current: Sequence[Contact], value: Any) -> list[dict[str, Any]]:
+def _entries(contacts: Any) -> list[Contact]:
+    listed = contacts if isinstance(contacts, list) else ()
+    return [each for each in listed if isinstance(each, dict) and each.get("value")]
+
+
+def merged(field: str, current: Any, value: Any) -> list[dict[str, Any]]:
     """The list with the hub's value as its primary; what else the customer keeps there stays."""
-    entries = [_entry(each) for each in current if each.get("value")]
+    entries = [_entry(each) for each in _entries(current)]
     place = next((place for place, each in enumerate(entries) if each["primary"]), 0)
     text = str(value).strip() if value is not None else ""
     same = next((i for i, each in enumerate(entries) if text and _same(field, each["value"], text)), None)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hub.connectors.pipedrive.answers import is_gone, unexpected
+from hub.connectors.pipedrive.answers import is_gone, rows_of, unexpected
 from hub.connectors.pipedrive.api import Api
 from hub.connectors.pipedrive.mapping import PipedriveFieldMap
 from hub.connectors.pipedrive.person import flat_person
@@ -26,6 +26,7 @@ from hub.connectors.pipedrive.wire import (
     RECENTS,
     V1_LIST,
     PipedriveConfig,
+    is_number,
 )
 from hub.contracts.connector import PullRequest
 from hub.contracts.failures import CrmFailure, FailureKind, RecordError
@@ -71,7 +72,7 @@ class Reading:
         seen = {str(row.get("id")) for row in rows}
         asked = [self._alone(each) for each in numbers if each not in seen]
         rows += [row for row in await asyncio.gather(*asked) if row is not None]
-        found = await self.remote([row for row in rows if not row.get("is_deleted")])
+        found = await self.remote([row for row in rows if row.get("is_deleted") is not True])
         there = {record.record_id for record in found}
         hidden = {str(row["id"]) for row in rows if row.get("hidden")}
         gone = [each for each in dict.fromkeys(record_ids) if each not in there and each not in hidden]
@@ -94,10 +95,10 @@ class Reading:
 
     async def _remote(self, row: Row, custom: dict[str, Any]) -> RemoteRecord:
         number = row.get("id")
-        if isinstance(number, bool) or not isinstance(number, int):
+        if not is_number(number):
             raise unexpected("a person bears no number")
         changed = _moment(row.get("update_time")) or _moment(row.get("add_time"))
-        if row.get("is_deleted"):
+        if row.get("is_deleted") is True:
             return RemoteRecord(str(number), {}, changed, deleted=True)
         person = flat_person(row, custom, self._config.name_field)
         owner = row.get("owner_id")
@@ -143,11 +144,11 @@ class Reading:
             if failure.error.status not in (403, 404, 410):
                 raise
             return Page([], _ended(state), done=True)  # not granted, or no more: full readings find deletions
-        rows = [row for row in document.get("data") or () if isinstance(row, dict)]
+        rows = rows_of(document)
         records = [
             RemoteRecord(str(row.get("id")), modified_at=_moment(_member(row, "update_time")), deleted=True)
             for row in rows
-            if row.get("item") == "person" and isinstance(row.get("id"), int) and _is_deleted(row.get("data"))
+            if row.get("item") == "person" and is_number(row.get("id")) and _is_deleted(row.get("data"))
         ]
         if _pages(state) == 1:  # short enough a run that the overlap covers what changed meanwhile
             state = {**state, "newest": max([state["newest"], *(each.modified_at or "" for each in records)])}

@@ -18,6 +18,7 @@ from hub.connectors.pipedrive.wire import (
     V1_ME,
     PipedriveConfig,
     daily_tokens,
+    is_number,
 )
 from hub.contracts.metering import Meter, Reading
 from hub.contracts.pulling import Identity, Owner
@@ -62,7 +63,7 @@ class Users:
                     raise unexpected("the answer is not a list of users")
                 SHELF.put(whose, USERS, rows)
                 self._count(rows)
-            return [_owner(row) for row in rows if isinstance(row, dict) and isinstance(row.get("id"), int)]
+            return [_owner(row) for row in rows if isinstance(row, dict) and is_number(row.get("id"))]
 
     async def number(self, agent: int | str) -> int | None:
         """The id of an agent: as it stands, or of the active user with that e-mail address. Raises CrmFailure."""
@@ -86,7 +87,7 @@ class Users:
     async def shown(self, owner_id: Any, *, by_email: bool) -> dict[str, Any]:
         """The owner as a flat person has it: nothing when the hub's own user made the record. Raises CrmFailure."""
         number = owner_id.get("id") if isinstance(owner_id, dict) else owner_id
-        if not isinstance(number, int) or number == (await self.me()).get("id"):
+        if not is_number(number) or number == (await self.me()).get("id"):
             return {}
         owner: dict[str, Any] = {OWNER: number}
         if by_email:
@@ -96,7 +97,7 @@ class Users:
 
     def _count(self, rows: list[Any]) -> None:
         """Nobody tells an app what the company may spend in a day; but every seat brings its tokens."""
-        seats = sum(_owner(row).active for row in rows if isinstance(row, dict) and "id" in row)
+        seats = sum(_owner(row).active for row in rows if isinstance(row, dict) and is_number(row.get("id")))
         if self._config.daily_tokens is None and seats > self._config.seats:
             self._meter.learn([Reading(DAILY, limit=daily_tokens(self._config, seats))])
 

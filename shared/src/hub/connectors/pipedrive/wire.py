@@ -5,7 +5,7 @@ https://developers.pipedrive.com/docs/api/v1 and https://pipedrive.readme.io/doc
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeGuard
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -44,6 +44,11 @@ _COMPANY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z", re.ASCII)
 def is_key(text: str) -> bool:
     """Whether it is a custom field's key."""
     return _KEY.match(text) is not None
+
+
+def is_number(value: Any) -> TypeGuard[int]:
+    """Whether it is the number of a record or user; JSON's true is none."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**53
 
 
 def folded_name(name: str) -> str:

@@ -22,7 +22,7 @@ from hub.connectors.pipedrive.finding import Finding
 from hub.connectors.pipedrive.reading import Reading
 from hub.connectors.pipedrive.schema import Schema
 from hub.connectors.pipedrive.users import Users
-from hub.connectors.pipedrive.wire import DELETE, IDS, OWNER, PERSONS, WRITE, PipedriveConfig
+from hub.connectors.pipedrive.wire import DELETE, IDS, OWNER, PERSONS, WRITE, PipedriveConfig, is_number
 from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 from hub.contracts.pushing import Action, PushItem, PushResult
 
@@ -183,7 +183,7 @@ class Writing:
                 self._doubtful.add(item.reference)
             raise
         number = made.get("id")
-        if not isinstance(number, int):
+        if not is_number(number):
             self._doubtful.add(item.reference)
             raise unexpected("the created person bears no number")
         return str(number), "create"

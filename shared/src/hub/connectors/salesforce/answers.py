@@ -82,14 +82,14 @@ def row_failure(errors: Any, fields: Mapping[str, Any]) -> CrmFailure:
 def record_error(told: Mapping[str, Any], status: int | None, fields: Mapping[str, Any] | None = None) -> RecordError:
     """An entry of an error array, with the value that was refused."""
     named = told.get("fields")
-    field = str(named[0])[:MAX_CODE] if isinstance(named, list) and named else None
+    field = _storable(str(named[0]))[:MAX_CODE] if isinstance(named, list) and named else None
     value = (fields or {}).get(field) if field else None
     code = told.get("errorCode") or told.get("statusCode") or told.get("error")
-    message = told.get("message") or told.get("error_description") or "Salesforce gives no reason"
+    message = told.get("message") or told.get("error_description") or ""
     return RecordError(
-        _storable(str(code or f"HTTP_{status or 400}"))[:MAX_CODE],
-        _storable(str(message))[:MAX_MESSAGE],
-        _storable(field) if field else None,
+        _storable(str(code or ""))[:MAX_CODE] or f"HTTP_{status or 400}",
+        _storable(str(message))[:MAX_MESSAGE] or "Salesforce gives no reason",
+        field or None,
         status,
         None if value is None else str(value)[:MAX_MESSAGE],
     )

@@ -10,6 +10,7 @@ from hub.connectors.salesforce.org import Org
 from hub.connectors.salesforce.reading import Reader
 from hub.connectors.salesforce.wire import read_config
 from hub.connectors.salesforce.writing import Writer
+from hub.connectors.sendable import only_sendable
 from hub.contracts.connector import ClientSettings, PullRequest
 from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 from hub.contracts.pulling import FieldSpec, Identity, Owner, Page, RemoteRecord
@@ -43,7 +44,7 @@ class SalesforceClient:
 
     async def push(self, items: Sequence[PushItem]) -> list[PushResult]:
         """Creates and updates mixed, 200 leads a call; so many that they are worth a job, by Bulk API."""
-        return await self._writer.push(items)
+        return await only_sendable(items, self._writer.push)
 
     async def delete(self, items: Sequence[PushItem]) -> list[PushResult]:
         """Into the recycle bin."""

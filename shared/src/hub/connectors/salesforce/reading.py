@@ -108,7 +108,7 @@ class Reader:
     def _is_default_owner(self, fields: Mapping[str, Any], user_id: str) -> bool:
         """Whether the lead is the hub's own user's only because the hub made it, for an agent whom nobody mapped."""
         owner, creator = fields.get(OWNER), fields.get("CreatedById")
-        if not owner or not creator or self._mapping.knows_owner(owner):
+        if not isinstance(owner, str) or not isinstance(creator, str) or self._mapping.knows_owner(owner):
             return False
         ours = bool(fields.get(self._config.external_id_field or ""))
         return ours and owner[:15] == user_id[:15] and creator[:15] == user_id[:15]

@@ -24,7 +24,7 @@ from hub.connectors.salesforce.rows import (
 )
 from hub.connectors.salesforce.sending import Collections
 from hub.connectors.salesforce.wire import COLLECTION
-from hub.contracts.failures import CrmFailure, FailureKind
+from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 from hub.contracts.pushing import PushItem, PushResult
 
 _ROUNDS = 3  # tries of a row whose trouble is known to pass or can be avoided
@@ -99,7 +99,7 @@ class Writer:
         done = await self._second_tries(done, items, maker, lead)
         # Where nothing is left to write, nothing is sent, and it is told what was left out.
         idle = [row for row in made if not row.fields]
-        return done | {key_of(row): (row, Written(items[row.item].external_id or "", False)) for row in idle}
+        return done | {key_of(row): (row, _unwritten(items[row.item])) for row in idle}
 
     async def _found_by_email(self, items: Sequence[PushItem], lead: LeadObject) -> Mapping[str, str]:
         """Existing records that new leads are: asked for where a create could not be repeated without harm."""
@@ -156,6 +156,13 @@ class Writer:
             return await people.by_email(self._api, lead, (item.email for item in items))
         except CrmFailure:
             return {}  # the duplicate rule's own words stand
+
+
+def _unwritten(item: PushItem) -> Outcome:
+    if item.external_id is not None:
+        return Written(item.external_id, False)
+    told = RecordError("NOTHING_TO_WRITE", "the org takes none of the lead's fields")
+    return CrmFailure(FailureKind.VALIDATION, told)
 
 
 def _email(item: PushItem) -> str:

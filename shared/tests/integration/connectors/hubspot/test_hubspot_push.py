@@ -150,7 +150,7 @@ async def test_failures_of_the_road_have_names(hubspot: HubSpot, client: Open, i
         ({"kind": "status", "status": 200, "body": "{}"}, FailureKind.SERVER, "UNEXPECTED_ANSWER", True),
         ({"kind": "status", "status": 200, "body": '{"status":"error","category":"X"}'}, FailureKind.SERVER, "X", True),
         ({"kind": "status", "status": 302, "headers": {"Location": "https://evil.example"}}, FailureKind.SERVER,
-         "REDIRECT_REFUSED", False),
+         "REDIRECT_REFUSED", True),
         ({"kind": "migrating", "seconds": 9}, FailureKind.SERVER, "HTTP_477", False),
         ({"kind": "locked"}, FailureKind.SERVER, "LOCKED", False),
         ({"kind": "rate_limit", "policy": "DAILY"}, FailureKind.RATE_LIMIT, "DAILY", False),

@@ -117,7 +117,7 @@ async def test_a_reading_survives_every_mishap(crm: Company, pull: Pull) -> None
         ({"kind": "ok_with_error"}, FailureKind.SERVER, "UNSUCCESSFUL", True),
         ({"kind": "status", "status": 503}, FailureKind.SERVER, "HTTP_503", True),
         ({"kind": "status", "status": 302, "headers": {"Location": "http://evil.example/"}}, FailureKind.SERVER,
-         "REDIRECT_REFUSED", False),
+         "REDIRECT_REFUSED", True),
         ({"kind": "status", "status": 200, "body": "[]"}, FailureKind.SERVER, "UNSUCCESSFUL", True),
         ({"kind": "status", "status": 200, "body": '{"success": true, "data": {}}'}, FailureKind.SERVER,
          "UNEXPECTED_ANSWER", True),
