@@ -78,6 +78,21 @@ async def test_permits_come_in_blocks(meters: Open, world: Any) -> None:
     assert await commits(world) - before < calls / 5
 
 
+async def test_permits_of_calls_that_cost_several_units_come_in_blocks_too(meters: Open, world: Any) -> None:
+    meter = await meters(Window("tokens", 1_000_000, DAY, "fixed", always=False))
+    before = await commits(world)
+
+    async def calls() -> None:
+        for _ in range(100):
+            await meter.at(LIVE).take(5, "tokens")
+
+    await asyncio.gather(*(calls() for _ in range(8)))
+    await asyncio.sleep(1.2)  # the statistics lag behind
+    assert await commits(world) - before < 800 / 5
+    await meter.close()
+    assert await world.database.fetchval("SELECT used FROM sync.budget") == 4000
+
+
 async def test_a_live_call_goes_before_a_backfill(meters: Open) -> None:
     window = Window("burst", 20, 1.0)
     one, other = await meters(window), await meters(window)

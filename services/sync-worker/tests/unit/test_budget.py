@@ -182,6 +182,13 @@ def test_others_use_of_a_burst_limit_slows_us_down() -> None:
     assert b.learnt(burst(), Reading("burst", remaining=5), 0, START, 0.0).closed_until == 0
 
 
+def test_a_narrow_limit_that_the_hub_uses_up_by_itself_is_no_sign_of_others() -> None:
+    told = Reading("burst", remaining=0, resets_in=2.0)
+    assert b.learnt(burst(30), told, 0, START, 0.0).closed_until == 0
+    assert b.learnt(burst(4, 2.0), told, 0, START, 0.0).closed_until == 0
+    assert b.learnt(burst(480, 2.0), told, 0, START, 0.0).closed_until == START + 2.0
+
+
 def test_a_limit_that_is_lower_than_was_thought_counts_what_was_used_too_quickly() -> None:
     lower = b.learnt(replace(burst(), used=1.0), Reading("burst", limit=40, remaining=32), 1, START, 0.0)
     assert (lower.most, lower.used) == (40, 9)

@@ -29,7 +29,7 @@ _FLIGHT_SECONDS = 10.0  # a call that has told nothing for so long will tell not
 _TRIES = 50  # against copies that are quicker
 _TEND_SECONDS = 1.0  # until what the vendor told is stored, when no call does it before
 
-Key = tuple[Priority, tuple[str, ...]]
+Key = tuple[Priority, tuple[str, ...], int]  # who, of which windows, how many units a call
 
 
 class SharedMeter:
@@ -59,14 +59,14 @@ class SharedMeter:
 
     async def take(self, cost: int, names: Sequence[str], priority: Priority) -> None:
         """See ``Meter.take``."""
-        key = (priority, tuple(sorted({*self._always, *(name for name in names if name in self._names)})))
+        key = (priority, tuple(sorted({*self._always, *(name for name in names if name in self._names)})), cost)
         if not key[1] or cost < 1:
             return
         started = self._clock()
         while True:
             self._waiting += 1
             try:
-                when = await self._permit(key, cost, started + _PATIENCE[priority])
+                when = await self._permit(key, started + _PATIENCE[priority])
             finally:
                 self._waiting -= 1
             if when > self._clock():
@@ -116,12 +116,12 @@ class SharedMeter:
             async with self._lock:
                 await self._store()
 
-    async def _permit(self, key: Key, cost: int, deadline: float) -> float:
+    async def _permit(self, key: Key, deadline: float) -> float:
         """When the call may set out (monotonic). Raises CrmFailure(RATE_LIMIT)."""
         while True:
             try:
                 async with self._lock:
-                    when, refusal = await self._try(key, cost)
+                    when, refusal = await self._try(key)
             except CrmFailure:
                 raise
             except Exception as error:
@@ -138,13 +138,12 @@ class SharedMeter:
                 raise CrmFailure(FailureKind.RATE_LIMIT, RecordError("QUOTA_SPENT", message), max(refusal.wait, 1.0))
             await asyncio.sleep(min(refusal.wait, 0.5))
 
-    async def _try(self, key: Key, cost: int) -> tuple[float | None, b.Refused | None]:
-        if cost == 1:
-            self._void(key)
-            if self._permits.get(key) and not self._closures:
-                return self._permits[key].popleft(), None
+    async def _try(self, key: Key) -> tuple[float | None, b.Refused | None]:
+        self._void(key)
+        if self._permits.get(key) and not self._closures:
+            return self._permits[key].popleft(), None
         await self._budgets.ready(self._windows)
-        ask = b.Ask(cost, key[0], self._count(key[0]) if cost == 1 else 1, _HORIZON[key[0]])
+        ask = b.Ask(key[2], key[0], self._count(key[0]), _HORIZON[key[0]])
         fresh = False
         for _ in range(_TRIES):
             now = self._budgets.now()
@@ -208,7 +207,7 @@ class SharedMeter:
         late = self._clock() - b.tolerance(self._budgets.known())
         while permits and (all_of_them or permits[0] < late):
             permits.popleft()
-            self._unspend(key[1], 1)
+            self._unspend(key[1], key[2])
 
     def _unspend(self, names: Sequence[str], units: int) -> None:
         for name in names:
@@ -219,7 +218,7 @@ class SharedMeter:
         flying, since = self._flying.get(name, deque()), self._clock() - _FLIGHT_SECONDS
         while flying and flying[0][0] < since:
             flying.popleft()
-        permits = sum(len(permits) for key, permits in self._permits.items() if name in key[1])
+        permits = sum(key[2] * len(permits) for key, permits in self._permits.items() if name in key[1])
         return float(permits + sum(cost for _, cost in flying))
 
     def _tend(self, *, at_once: bool = False) -> None:

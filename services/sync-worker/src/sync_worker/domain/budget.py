@@ -122,7 +122,8 @@ def learnt(level: Level, reading: Reading, unspent: float, now: float, reserve: 
     if level.spaced:
         if level.most < before:  # we were too quick so far: all that is used has to be waited for
             level = replace(level, used=max(level.used, used))
-        return level if reading.remaining > 0 else closed(level, _breath(level, reading), now)
+        others = reading.remaining <= 0 and not _all_ours(level, reserve)
+        return closed(level, _breath(level, reading), now) if others else level
     # Answers overtake each other, and other copies have calls under way: only a clear difference lowers the level.
     lower = used < level.used - max(10.0, 0.01 * level.most)
     return replace(level, used=used) if used > level.used or lower else level
@@ -198,6 +199,12 @@ def _pace(level: Level, reserve: float) -> tuple[float, float]:
     if level.learnt_at is not None:
         return mine, max(mine, _SMALL) / level.seconds  # a guess, which the next answer corrects
     return mine * _UNTOLD_BURST, max(mine * (1 - _UNTOLD_BURST), _SMALL) / level.seconds
+
+
+def _all_ours(level: Level, reserve: float) -> bool:
+    """Whether the hub at its usual pace uses all of the window by itself, as it does of narrow ones."""
+    capacity, rate = _pace(level, reserve)
+    return capacity + math.floor(rate * level.seconds) >= level.most
 
 
 def _slack(seconds: float) -> float:

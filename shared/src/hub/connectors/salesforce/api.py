@@ -39,9 +39,9 @@ class Api:
         """A call below ``/services/data/vNN.0``, in JSON."""
         return await self._calls.json(method, self.config.data(path), body, **options)
 
-    async def elsewhere(self, path: str) -> Any:
-        """A GET outside the versioned API."""
-        return await self._calls.json("GET", path)
+    async def elsewhere(self, path: str, *, cost: int = 1) -> Any:
+        """A GET by its whole path. ``cost``: of the org's daily calls."""
+        return await self._calls.json("GET", path, cost=cost)
 
     async def query(self, query: str, *, deleted: bool = False) -> tuple[Rows, bool]:
         """The first page of a query's rows, and whether that is all; ``deleted``: with those in the recycle bin.

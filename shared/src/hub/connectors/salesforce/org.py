@@ -92,7 +92,7 @@ class Org:
         """Who the hub is there; empty where its scopes do not let it ask. Raises CrmFailure."""
         if time.monotonic() > self._user_until:
             try:
-                document = await self._api.elsewhere("/services/oauth2/userinfo")
+                document = await self._api.elsewhere("/services/oauth2/userinfo", cost=0)
             except CrmFailure as failure:
                 if failure.kind in (FailureKind.NETWORK, FailureKind.RATE_LIMIT, FailureKind.SERVER):
                     raise

@@ -158,6 +158,14 @@ async def test_fields_and_owners(org: Any, client: Open) -> None:
     assert [each.active for each in owners if each.email == "former@hub.example.com"] == [False]
 
 
+async def test_what_is_spent_is_what_the_org_counts(org: Any, client: Open) -> None:
+    api = client()
+    await api.test()
+    await api.describe()
+    await api.owners()
+    assert org.meter.taken == org.crm.world.limits({})["used"] == len(org.meter.readings)
+
+
 async def test_the_quota_is_learnt_and_its_end_told(org: Any, client: Open) -> None:
     org.crm.world.limits({"daily": 100, "used": 97, "app": "hub"})
     api = client()
