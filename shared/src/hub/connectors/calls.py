@@ -14,6 +14,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
+from hub.connectors.hosts import trusted_origin
 from hub.contracts.connector import ClientSettings
 from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 from hub.contracts.grants import Token
@@ -140,9 +141,7 @@ class Calls:
         windows: tuple[str, ...],
         timeout: float | None,
     ) -> Answer:
-        base = self._base_url if self._base_url is not None else token.base_url
-        if not base:
-            raise CrmFailure(FailureKind.AUTH, RecordError("NO_ADDRESS", "the grant names no address to call"))
+        base = self._base_url if self._base_url is not None else self._granted(token)
         await self._settings.meter.take(cost, *windows)
         limit = aiohttp.ClientTimeout(total=timeout or self._settings.timeout, sock_connect=5.0)
         try:
@@ -168,6 +167,13 @@ class Calls:
             # A CRM may store a record, and then lead on to it.
             raise CrmFailure(FailureKind.SERVER, told, stored=False if method == "GET" else None)
         return answer
+
+    def _granted(self, token: Token) -> str:
+        """The address that the grant names, if it is one of the vendor's. Raises CrmFailure."""
+        if not token.base_url:
+            raise CrmFailure(FailureKind.AUTH, RecordError("NO_ADDRESS", "the grant names no address to call"))
+        app = self._settings.app
+        return token.base_url if app is None else trusted_origin(token.base_url, app.domains, "address")
 
 
 async def _read_capped(response: aiohttp.ClientResponse) -> bytes:

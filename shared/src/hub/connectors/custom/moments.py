@@ -7,6 +7,7 @@ from hub.contracts.ids import rfc3339
 
 ISO, DATE, UNIX, UNIX_MS = "iso", "date", "unix", "unix_ms"
 _ZULU = {ISO: "%Y-%m-%dT%H:%M:%SZ", DATE: "%Y-%m-%d"}
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _FIRST_MS = 100_000_000_000  # as seconds, the year 5138: larger numbers are milliseconds
 
 
@@ -38,5 +39,8 @@ def read(value: Any, form: str | None = None) -> str | None:
 
 
 def earlier(moment: str, seconds: float) -> datetime:
-    """So many seconds before a moment in RFC 3339."""
-    return datetime.fromisoformat(moment) - timedelta(seconds=seconds)
+    """So many seconds before a moment in RFC 3339, but not before 1970: what has no date may bear the year 1."""
+    try:
+        return max(_EPOCH, datetime.fromisoformat(moment) - timedelta(seconds=seconds))
+    except OverflowError:
+        return _EPOCH

@@ -1,7 +1,7 @@
 """Reading a custom CRM's list, page by page, from anywhere again."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from hub.contracts.ids import rfc3339
 from hub.contracts.pulling import Cursor, Page, PullMode, RemoteRecord
 
 Read = Callable[[str], Awaitable[Answer | None]]
+_AHEAD = timedelta(days=1)  # no machine's clock is so wrong
 _OVERLAP = 60.0  # seconds, where the configuration names none: machines' clocks differ
 
 
@@ -41,7 +42,7 @@ class Reading:
             told = "the CRM answers with the same page again and again: its paging is not as configured"
             raise CrmFailure(FailureKind.VALIDATION, RecordError("ENDLESS_PAGE", told))
         records = [remote(row, self._config) for row in rows]
-        newest = max([state.get("newest") or "", *(record.modified_at or "" for record in records)])
+        newest = max([state.get("newest") or "", *_believable(records)])
         wanted = [record for record in records if not self._seen_before(record, since)]
         if place is None:
             until = newest or self._said(answer)
@@ -101,6 +102,12 @@ class Reading:
         path = self._config.paging.total_path
         total = at(document, path) if path else first(document, "total", "total_count", "meta.total")
         return total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None
+
+
+def _believable(records: Sequence[RemoteRecord]) -> Iterator[str]:
+    """When records changed; a date far ahead (a typing error, 9999) would hide all that changes until then."""
+    latest = rfc3339(datetime.now(UTC) + _AHEAD)
+    return (each.modified_at for each in records if each.modified_at and each.modified_at <= latest)
 
 
 def remote(row: Mapping[str, Any], config: CustomConfig) -> RemoteRecord:

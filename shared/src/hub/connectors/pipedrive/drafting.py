@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.connectors.pipedrive.catalogue import Catalogue, CustomField, NoOption, Unfit
-from hub.connectors.pipedrive.person import full_name, merged, name_hint
+from hub.connectors.pipedrive.person import MAX_NAME, full_name, merged, name_hint
 from hub.connectors.pipedrive.wire import EMAIL, FIRST, LAST, OWNER, PHONE, SYSTEM, PipedriveConfig
 from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 from hub.contracts.pushing import PushItem
@@ -82,7 +82,7 @@ def body(
     fields, item = drafted.fields, drafted.item
     told: dict[str, Any] = {}
     if drafted.new or FIRST in fields or LAST in fields:
-        told["name"] = full_name({**item.record, **fields}, item.reference)
+        told["name"] = _name({**item.record, **fields}, item.reference)
     for name, member in _LISTS.items():
         if name in fields:
             told[member] = merged(name, current.get(member), fields[name])
@@ -104,6 +104,17 @@ def body(
         told = {name: value for name, value in told.items() if value not in (None, [])}
         custom = {key: value for key, value in custom.items() if value is not None}
     return told | ({"custom_fields": custom} if custom else {})
+
+
+def _name(record: Mapping[str, Any], reference: str) -> str:
+    """One that is cut would come back as a change, and be cut in the hub too."""
+    name = full_name(record, reference)
+    if len(name) > MAX_NAME:
+        field = max((FIRST, LAST), key=lambda each: len(str(record.get(each) or "")))
+        told = f"first and last name together are longer than {MAX_NAME} characters"
+        error = RecordError("TOO_LONG", told, field, attempted_value=str(record.get(field))[:_MAX_VALUE])
+        raise CrmFailure(FailureKind.VALIDATION, error)
+    return name
 
 
 def left_out(drafted: Draft, known: Catalogue, sent: Mapping[str, Any]) -> tuple[str, ...]:

@@ -11,20 +11,20 @@ from hub.connectors.pipedrive.wire import EMAIL, FIRST, LAST, PHONE
 from hub.contracts.ids import parse_lead_external_id
 
 _DIGITS = re.compile(r"\D+")
-_MAX_NAME = 255
+MAX_NAME = 255
 _DEAL = " enrollment"
 Contact = Mapping[str, Any]
 
 
 def full_name(record: Mapping[str, Any], reference: str) -> str:
-    """The name of the person; Pipedrive wants one, so an address or the reference stands in."""
+    """The name of the person; Pipedrive wants one, so an address or the reference stands in. It may be too long."""
     parts = [str(record.get(name) or "").strip() for name in (FIRST, LAST)]
-    return (" ".join(part for part in parts if part) or str(record.get(EMAIL) or reference))[:_MAX_NAME]
+    return " ".join(part for part in parts if part) or str(record.get(EMAIL) or reference)
 
 
 def deal_title(record: Mapping[str, Any], reference: str) -> str:
     """What a person's deal or inbox item is called when it is made."""
-    return f"{full_name({**record, EMAIL: None}, reference)[: _MAX_NAME - len(_DEAL)]}{_DEAL}"
+    return f"{full_name({**record, EMAIL: None}, reference)[: MAX_NAME - len(_DEAL)]}{_DEAL}"
 
 
 def name_hint(record: Mapping[str, Any]) -> str | None:

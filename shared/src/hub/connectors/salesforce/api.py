@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from hub.connectors.calls import Answer, Calls, bearer
-from hub.connectors.hosts import trusted_origin
+from hub.connectors.calls import Answer, Calls
 from hub.connectors.salesforce import answers, soql
 from hub.connectors.salesforce.wire import CLIENT_NAME, LONGEST_URL, SalesforceConfig
 from hub.contracts.connector import ClientSettings
-from hub.contracts.grants import Token
 
 Rows = list[Mapping[str, Any]]
 
@@ -18,11 +16,10 @@ class Api:
     """Calls of one connection. Raises CrmFailure for whatever goes wrong."""
 
     def __init__(self, settings: ClientSettings, config: SalesforceConfig) -> None:
-        self.config, self._domains = config, settings.app.domains if settings.app else None
+        self.config = config
         self._calls = Calls(
             settings,
             answers.judge,
-            authorise=self._authorise,
             headers={"Sforce-Call-Options": f"client={CLIENT_NAME}"},
             learn=lambda answer: answers.learn(settings.meter, answer),
         )
@@ -76,12 +73,6 @@ class Api:
             raise answers.unexpected("the composite's answer is not a list of answers")
         by_reference = {str(each.get("referenceId")): each for each in told}
         return [_inner(by_reference.get(request["referenceId"])) for request in requests]
-
-    def _authorise(self, token: Token) -> Mapping[str, str]:
-        """The header, unless the token's address is none of Salesforce's. Raises CrmFailure."""
-        if self._domains is not None:
-            trusted_origin(token.base_url, self._domains, "instance_url")
-        return bearer(token)
 
 
 def _inner(told: Mapping[str, Any] | None) -> Any:

@@ -106,7 +106,7 @@ class Sample:
 
     registers: Mapping[str, Any]
     field: str
-    codes: tuple[str, ...]
+    codes: tuple[str, ...]  # none: it is left out of its record, and told
     config: Mapping[str, Any] | None = None
 
 

@@ -94,7 +94,7 @@ class HubSpot(Simulated):
     crm_type, kind, page = "hubspot", "contacts", 100
     base: ClassVar[Mapping[str, Any]] = {"auth_type": "oauth2"}
     refused = Sample(NO_ADDRESS, "email", ("INVALID_EMAIL",))
-    unknown_choice = Sample({"lead_source": "Moon"}, "hs_lead_status", ("INVALID_OPTION",), {"add_choices": False})
+    unknown_choice = Sample({"lead_source": "Moon"}, "hs_lead_status", (), {"add_choices": False})
     custom_name, status_field = "member_type", "lifecyclestage"
     wrong: ClassVar[Any] = {"status": "error", "message": "internal error", "category": "INTERNAL_ERROR"}
 
