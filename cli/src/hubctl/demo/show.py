@@ -76,8 +76,9 @@ class Show:
         with err.status(f"{what} …") as status:
 
             async def still() -> bool:
-                unread = await left_to_read(self.pool, account_id)
-                return unread == 0 and not await self._webhooks_pending()
+                if await left_to_read(self.pool, account_id) or await left_to_write(self.pool, account_id):
+                    return False  # calls that are under way included
+                return not await self._webhooks_pending()
 
             async def tell() -> None:
                 while True:
