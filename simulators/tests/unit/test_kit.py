@@ -1,6 +1,7 @@
 """The simulators' kit: clock, budgets, grants, people, faults."""
 
 import asyncio
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -127,8 +128,9 @@ def test_faults_are_drawn_as_ordered_and_the_same_for_the_same_seed() -> None:
 
 
 def test_people_are_many_and_the_same_for_the_same_seed() -> None:
-    people = [person(number) for number in range(2000)]
-    assert people == [person(number) for number in range(2000)]
-    assert len({each.email for each in people}) == 2000
+    people = [person(number) for number in range(10_000)]
+    assert people == [person(number) for number in range(10_000)]
+    assert len({each.email for each in people}) == 10_000
+    assert len({re.sub(r"\D", "", each.phone)[-10:] for each in people}) == 10_000
     assert all(each.email.isascii() for each in people)
     assert any(not each.name.isascii() for each in people)

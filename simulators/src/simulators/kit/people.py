@@ -25,6 +25,7 @@ _PLACE = (
     ("Portland", "OR", "972", 503), ("Miami", "FL", "331", 305), ("Seattle", "WA", "981", 206),
 )  # fmt: skip
 _STREET = ("Oak", "Maple", "Main", "Cedar", "Lake", "Hill", "Washington", "Park", "Río Grande", "Elm")
+_EXCHANGES = (220, 345, 454, 472, 555, 638, 782, 874, 926)  # none begins with 0 or 1, nor ends in 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Person:
 
 
 def person(number: int, seed: int = 1) -> Person:
-    """The number-th person; the e-mail address is nobody else's of the same seed."""
+    """The number-th person; e-mail address and phone (of the first 90,000) are nobody else's of the same seed."""
     rng = random.Random(seed * 1_000_003 + number)
     first, last = rng.choice(_FIRST), rng.choice(_LAST)
     city, state, zip_start, area = rng.choice(_PLACE)
@@ -59,7 +60,7 @@ def person(number: int, seed: int = 1) -> Person:
         first,
         last,
         f"{_plain(first)}.{_plain(last)}.{seed}.{number}@{_plain(owner)}.example.com",
-        _phone(rng, area),
+        _phone(rng, area, number),
         company,
         rng.choice(_TITLE),
         f"{rng.randrange(1, 9999)} {rng.choice(_STREET)} St",
@@ -69,11 +70,10 @@ def person(number: int, seed: int = 1) -> Person:
     )
 
 
-def _phone(rng: random.Random, area: int) -> str:
-    # An exchange never begins with 0 or 1, nor ends in 11.
-    exchange, line = rng.choice((220, 345, 454, 472, 555, 638, 782, 874, 926)), rng.randrange(10_000)
+def _phone(rng: random.Random, area: int, number: int) -> str:
+    exchange, line = divmod(number * 7_919 % (len(_EXCHANGES) * 10_000), 10_000)  # a prime: neighbours are far apart
     shape = rng.choice(("({0}) {1}-{2:04}", "{0}-{1}-{2:04}", "+1{0}{1}{2:04}", "+1 {0} {1} {2:04}", "{0}.{1}.{2:04}"))
-    return shape.format(area, exchange, line)
+    return shape.format(area, _EXCHANGES[exchange], line)
 
 
 @cache
