@@ -14,6 +14,7 @@ from hub.connectors.calls import Answer, not_json
 from hub.connectors.salesforce import answers
 from hub.connectors.salesforce.api import Api
 from hub.connectors.salesforce.rows import Outcome, Row, Written
+from hub.connectors.salesforce.wire import is_record_id
 from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 
 NULL = "#N/A"
@@ -102,7 +103,7 @@ class Ingest:
         """By what stood in the key column; rows come in any order."""
         found: dict[str, Outcome] = {}
         for row in await read_csv(self._api, f"/jobs/ingest/{job}/successfulResults/"):
-            found[row.get(key, "")] = Written(row.get("sf__Id", ""), row.get("sf__Created", "").lower() == "true")
+            found[row.get(key, "")] = _written(row)
         for row in await read_csv(self._api, f"/jobs/ingest/{job}/failedResults/"):
             found[row.get(key, "")] = bulk_failure(row.get("sf__Error", ""), row)
         return found
@@ -152,9 +153,12 @@ def parsed_csv(answer: Answer) -> list[dict[str, str]]:
         raise CrmFailure(FailureKind.SERVER, not_json(answer), stored=None)
     try:
         text = answer.content.decode("utf-8-sig")
-        return [dict(row) for row in csv.DictReader(io.StringIO(text, newline=""), strict=True)]
+        rows = [dict(row) for row in csv.DictReader(io.StringIO(text, newline=""), strict=True)]
     except (UnicodeDecodeError, csv.Error):
         raise answers.unexpected("the job's result is not CSV") from None
+    if any(None in row or None in row.values() for row in rows):
+        raise answers.unexpected("a row of the job's result has more or fewer columns than its head")
+    return rows
 
 
 def written(records: Sequence[Mapping[str, Any]]) -> bytes:
@@ -182,6 +186,13 @@ def bulk_failure(told: str, row: Mapping[str, str]) -> CrmFailure:
     message, _, named = rest.rpartition(":")
     fields = [name.strip() for name in named.removesuffix("--").split(",") if name.strip()]
     return answers.row_failure([{"statusCode": code, "message": message or rest, "fields": fields}], row)
+
+
+def _written(row: Mapping[str, str]) -> Outcome:
+    record_id = row.get("sf__Id", "")
+    if not is_record_id(record_id):
+        return answers.unexpected("the job's result does not name the record's id")
+    return Written(record_id, row.get("sf__Created", "").lower() == "true")
 
 
 def _unfinished(state: Mapping[str, Any]) -> CrmFailure:
