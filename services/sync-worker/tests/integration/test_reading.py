@@ -123,6 +123,29 @@ async def test_nobody_is_written_while_a_new_connection_is_read(
     assert world.requests("POST /leads") == 1
 
 
+async def test_nobody_is_written_before_the_first_reading_begins(
+    world: Any, worker: Any, eventually: Any, people: Any
+) -> None:
+    world.crm.crm.create({"email": "p1@example.com"}, by_api=False)
+    connection_id = await world.connect(**PAGED)
+    await world.database.execute(  # as the gateway stores it with the connection
+        "INSERT INTO sync.stream (account_id, connection_id) VALUES ($1, $2)", world.account_id, connection_id
+    )
+    async with transformer(world), worker():
+        await world.write(people([2]))  # a live lead, before anybody heard of the connection
+
+        async def due() -> bool:
+            return bool(await world.all_in(connection_id, "due", 1))
+
+        await eventually(due)
+        await asyncio.sleep(0.5)
+        assert world.requests("POST /leads") == 0
+        await world.announce(connection_id)
+        await eventually(lambda: world.all_in(connection_id, "in_sync", 1))
+    assert [run["state"] for run in await runs(world, connection_id)] == ["done"]
+    assert world.requests("POST /leads") == 1
+
+
 async def test_a_later_reading_tells_what_changed(world: Any, worker: Any, eventually: Any) -> None:
     world.crm.crm.create({"email": "a@example.com"}, by_api=False)
     connection_id = await world.connect(**PAGED)

@@ -58,6 +58,7 @@ class Crms:
             added: int | None = await connection.fetchval(q.ADD_CONNECTION, account_id, *columns)
             if added is None:
                 raise Conflict(_NAME_TAKEN, code="NAME_TAKEN", field="name")
+            await connection.execute(q.EXPECT_READING, account_id, added, new.config.get("schedule", "hourly"))
             await self._seal(connection, account_id, added, new)
             await self._seal_webhook_secret(connection, account_id, added, new.webhook_secret)
         return added

@@ -65,7 +65,10 @@ CLAIM = """
         FROM sync.target
         WHERE account_id = $1 AND connection_id = $2 AND state = 'due' AND next_attempt_at <= now()
           AND (claimed_until IS NULL OR claimed_until <= now())
-          AND NOT EXISTS (  -- a new connection is read to its end first, so that nobody is created twice
+          AND NOT EXISTS (  -- a new connection is read first, so that nobody is created twice: it is yet to begin …
+              SELECT FROM sync.stream s WHERE s.account_id = $1 AND s.connection_id = $2 AND s.cursor IS NULL
+                  AND NOT EXISTS (SELECT FROM sync.run r WHERE r.account_id = $1 AND r.connection_id = $2))
+          AND NOT EXISTS (  -- … or has not ended
               SELECT FROM sync.run r WHERE r.account_id = $1 AND r.connection_id = $2 AND r.mode = 'full'
                   AND r.state IN ('queued', 'running', 'paused')
                   AND NOT EXISTS (SELECT FROM sync.stream s WHERE s.account_id = $1 AND s.connection_id = $2
