@@ -7,10 +7,10 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench lock fmt docs clean packages-test packages-bench
+.PHONY: help setup run test acceptance check bench lock fmt docs clean packages-test packages-bench
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[36mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[36mmake %-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/installed ## Create .venv and install everything, as locked (fast when nothing changed)
 
@@ -19,6 +19,9 @@ run: setup ## Start the whole hub with a simulated CRM and sample leads (BUS=rab
 
 test: setup packages-test ## Run all tests against real PostgreSQL, RabbitMQ, HTTP and Chromium
 	@pytest -n 2 --dist loadfile $(ARGS)
+
+acceptance: setup packages-test ## The test of each CRM from consent to equality, with 10,000 leads and faults (about ten minutes)
+	@CRM_LEADS=10000 pytest -s tests/e2e/test_crms.py $(ARGS)
 
 check: setup .venv/installed-bench ## What CI runs: format, lint, types, import walls, generated docs, deployment, then all tests
 	ruff format --check --quiet .

@@ -28,14 +28,22 @@ LINKS = """
     FROM unnest($1::bigint[], $2::text[], $3::text[]) q (account_id, owner, external_id)
     JOIN leads.link l USING (account_id, owner, external_id)"""
 
-# The same from the pushing side: records that sync-worker wrote, or is writing (base, sending).
+# The same from the pushing side: records that sync-worker wrote, or is writing (base, sending). Two joins, because for
+# one with OR the planner reads all of the connection's targets once for each record asked for.
 TARGETS = """
-    SELECT q.account_id, q.owner, q.external_id, t.lead_id, t.base, t.sending,
-           coalesce(extract(epoch FROM t.pushed_at)::float8, 0) AS pushed_at
-    FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[])
-         q (account_id, owner, external_id, connection_id, lead_id)
-    JOIN sync.target t ON t.account_id = q.account_id AND t.connection_id = q.connection_id
-        AND (t.external_id = q.external_id OR t.lead_id = q.lead_id)"""
+    WITH q AS (
+        SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[])
+                      q (account_id, owner, external_id, connection_id, lead_id)),
+    found AS (
+        SELECT q.account_id, q.owner, q.external_id, t.lead_id, t.base, t.sending, t.pushed_at
+        FROM q JOIN sync.target t USING (account_id, connection_id, external_id)
+        UNION ALL
+        SELECT q.account_id, q.owner, q.external_id, t.lead_id, t.base, t.sending, t.pushed_at
+        FROM q JOIN sync.target t USING (account_id, connection_id, lead_id)
+        WHERE (t.external_id = q.external_id) IS NOT TRUE)
+    SELECT account_id, owner, external_id, lead_id, base, sending,
+           coalesce(extract(epoch FROM pushed_at)::float8, 0) AS pushed_at
+    FROM found"""
 
 # Records of CRMs that are connected: who else holds a lead.
 HOLDERS = """
