@@ -43,9 +43,21 @@ def measure(bus: BusKind, count: int) -> ImportFigures:
     with running(bus) as house:
         plain = asyncio.run(_plain(house.hub.database_url, rows, second, indexed=False))
         indexed = asyncio.run(_plain(house.hub.database_url, rows, second, indexed=True))
+        asyncio.run(_at_rest(house.hub.database_url))
         merged = _dlt(house, rows, second)
+        asyncio.run(_at_rest(house.hub.database_url))
         first, again, resident = asyncio.run(_hub(house, rows, second))
     return ImportFigures(first, again, *plain, *indexed, *merged, resident)
+
+
+async def _at_rest(url: str) -> None:
+    """What the one before wrote is on the disk and its tables are gone: each finds the server as the first did."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("DROP SCHEMA IF EXISTS peer, peer_dlt, peer_dlt_staging CASCADE")
+        await connection.execute("CHECKPOINT")
+    finally:
+        await connection.close()
 
 
 async def _hub(
@@ -122,7 +134,6 @@ async def _watch(house: House, largest: dict[str, float]) -> None:
 
 
 _PLAIN_TABLE = """
-    DROP SCHEMA IF EXISTS peer CASCADE;
     CREATE SCHEMA peer;
     CREATE TABLE peer.lead (
         id bigserial PRIMARY KEY, account_id bigint NOT NULL, external_id text NOT NULL, first_name text,
@@ -144,6 +155,7 @@ _PLAIN_UPSERT = """
 async def _plain(
     url: str, rows: list[dict[str, Any]], second: list[dict[str, Any]], *, indexed: bool
 ) -> tuple[float, float]:
+    await _at_rest(url)
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(_PLAIN_TABLE)

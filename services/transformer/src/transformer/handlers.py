@@ -1,10 +1,8 @@
 """What becomes of a batch: translate, load, decide, write; events leave by the outbox."""
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple, TypeVar, TypeVarTuple
+from typing import NamedTuple
 
 import asyncpg
 import structlog
@@ -12,6 +10,7 @@ import structlog
 from hub.contracts import events as e
 from hub.contracts.cloudevents import Event
 from hub.contracts.errors import HubError, Outcome, TooLarge, dead
+from hub.store.arrays import number_array, text_array
 from hub.store.outbox import Outbox, Packing, StoredBatch
 from hub.store.pool import Connection, may_copy
 from hub.telemetry.failures import words
@@ -31,8 +30,6 @@ _HOPEFUL_ATTEMPTS = 2  # then the turn is taken first
 _SMALL_BATCH = 20  # above, the next batch is written while this one's commit is on its way to the disk
 
 Batch = list[Incoming | Rejected]
-T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
 
 HANDLERS: dict[str, Translate] = {
     e.LEAD_RECEIVED: lead_received,
@@ -59,12 +56,11 @@ class Transformer:
         self._directory = directory
         self._ids = LeadIds()
         self._turns = Turns()
-        self._thread = ThreadPoolExecutor(1, "thinking")
 
     async def handle(self, events: Sequence[Event]) -> Mapping[str, Outcome]:
         """Make leads of a batch. Events that break the contract are dead; bad records are rejected and listed."""
         context = await self._directory.context(events)
-        batch, outcomes = await self._think(len(events), translate, events, context)
+        batch, outcomes = translate(events, context)
         if batch:
             await self._settle_or_reject(batch)
         return outcomes
@@ -131,7 +127,7 @@ class Transformer:
         known = await load(connection, writes) if writes else Known()
         ids = await self._ids.reserve(connection, len(writes))
         copy = await self._may_copy(connection)
-        decided = await self._think(len(batch), _decided, fresh, writes, known, ids, copy)
+        decided = _decided(fresh, writes, known, ids, copy)
         self._ids.give_back(ids)
         return decided
 
@@ -141,16 +137,10 @@ class Transformer:
         await write(connection, decided.writes)
         return await self._outbox.add_packed(connection, decided.messages)
 
-    async def _think(self, size: int, work: Callable[[*Ts], T], *arguments: *Ts) -> T:
-        """Pure work on a large batch goes to a thread, so that the database is never kept waiting for it."""
-        if size <= _SMALL_BATCH:
-            return work(*arguments)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
-
     async def _fresh(self, connection: Connection, batch: Batch) -> Batch:
         by_key = {(item.event.account_id, item.event.id): item for item in batch}  # a batch may hold an event twice
         accounts, ids = zip(*by_key, strict=True)
-        for row in await connection.fetch(queries.HANDLED, accounts, ids):
+        for row in await connection.fetch(queries.HANDLED, number_array(accounts), text_array(ids)):
             by_key.pop((row["account_id"], row["event_id"]), None)
         return list(by_key.values())
 

@@ -9,6 +9,7 @@ import orjson
 
 from audit.domain.describe import describe
 from hub.contracts.cloudevents import Event
+from hub.store.arrays import text_array
 
 SYSTEM = "system"  # the actor of what nobody in particular did
 _HEX = "[0-9a-fA-F]"
@@ -104,5 +105,4 @@ def moment(text: str) -> datetime:
 def array_literal(fields: tuple[str, ...]) -> str:
     """Field names as a ``text[]`` literal: arrays of arrays cannot be sent to ``unnest``, their literals can."""
     _check_texts(*fields)
-    quoted = ('"' + field.replace("\\", "\\\\").replace('"', '\\"') + '"' for field in fields)
-    return "{" + ",".join(quoted) + "}"
+    return text_array(fields)

@@ -1,4 +1,7 @@
-"""Every SQL statement of the transformer. Each works on a whole batch."""
+"""Every SQL statement of the transformer. Each works on a whole batch.
+
+Look-ups take their arrays as text (``$1::text::bigint[]``, see ``hub.store.arrays``).
+"""
 
 # Batches that are decided on read this first, without a lock ...
 TURNS_SEEN = "SELECT account_id, recent FROM leads.turn WHERE account_id = ANY($1::bigint[])"
@@ -19,20 +22,21 @@ BARRIER = "SELECT pg_logical_emit_message(true, 'hub.transformer', '')"
 # Events that were handled before. The insert at the end is what guards; this only saves the work.
 HANDLED = """
     SELECT account_id, inbox.event_id::text
-    FROM unnest($1::bigint[], $2::uuid[]) q (account_id, event_id)
+    FROM unnest($1::text::bigint[], $2::text::uuid[]) q (account_id, event_id)
     JOIN leads.inbox USING (account_id, event_id)"""
 
 # Who a batch may be about: the links of its records, with what each source held last.
 LINKS = """
     SELECT l.account_id, l.owner, l.external_id, l.lead_id, l.base, extract(epoch FROM l.seen_at)::float8 AS seen_at
-    FROM unnest($1::bigint[], $2::text[], $3::text[]) q (account_id, owner, external_id)
+    FROM unnest($1::text::bigint[], $2::text::text[], $3::text::text[]) q (account_id, owner, external_id)
     JOIN leads.link l USING (account_id, owner, external_id)"""
 
 # The same from the pushing side: records that sync-worker wrote, or is writing (base, sending). Two joins, because for
 # one with OR the planner reads all of the connection's targets once for each record asked for.
 TARGETS = """
     WITH q AS (
-        SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[])
+        SELECT * FROM unnest($1::text::bigint[], $2::text::text[], $3::text::text[], $4::text::bigint[],
+                             $5::text::bigint[])
                       q (account_id, owner, external_id, connection_id, lead_id)),
     found AS (
         SELECT q.account_id, q.owner, q.external_id, t.lead_id, t.base, t.sending, t.pushed_at
@@ -48,7 +52,7 @@ TARGETS = """
 # Records of CRMs that are connected: who else holds a lead.
 HOLDERS = """
     SELECT l.account_id, l.lead_id, l.owner, l.external_id
-    FROM unnest($1::bigint[], $2::bigint[]) q (account_id, lead_id)
+    FROM unnest($1::text::bigint[], $2::text::bigint[]) q (account_id, lead_id)
     JOIN leads.link l USING (account_id, lead_id)
     JOIN control.connection c ON c.account_id = l.account_id AND l.owner = 'crm/' || c.id
         AND c.status <> 'disconnected'"""
@@ -60,27 +64,27 @@ DROP_LINKS = """
 # What leads were not long ago, for telling a late echo of our own writes from an edit.
 FORMER = """
     SELECT q.account_id, q.lead_id, h.changes
-    FROM unnest($1::bigint[], $2::bigint[]) q (account_id, lead_id)
+    FROM unnest($1::text::bigint[], $2::text::bigint[]) q (account_id, lead_id)
     CROSS JOIN LATERAL (SELECT changes FROM leads.history
                         WHERE account_id = q.account_id AND lead_id = q.lead_id ORDER BY version DESC LIMIT 50) h"""
 
 BY_EMAIL = """
     SELECT l.account_id, l.email AS key, l.id
-    FROM unnest($1::bigint[], $2::text[]) q (account_id, email)
+    FROM unnest($1::text::bigint[], $2::text::text[]) q (account_id, email)
     JOIN leads.lead l ON l.account_id = q.account_id AND l.email = q.email
     ORDER BY l.id"""
 
 # A switchboard's number may be on thousands of leads; ten candidates are enough to choose from.
 BY_PHONE = """
     SELECT q.account_id, q.phone AS key, l.id
-    FROM unnest($1::bigint[], $2::text[]) q (account_id, phone)
+    FROM unnest($1::text::bigint[], $2::text::text[]) q (account_id, phone)
     CROSS JOIN LATERAL (SELECT id FROM leads.lead WHERE account_id = q.account_id AND phone = q.phone
                         ORDER BY id LIMIT 10) l"""
 
 LOAD_LEADS = """
     SELECT l.account_id, l.id, l.version, l.fields, l.clocks, l.created_at, l.updated_at
     FROM leads.lead l
-    WHERE (l.account_id, l.id) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))"""
+    WHERE (l.account_id, l.id) IN (SELECT * FROM unnest($1::text::bigint[], $2::text::bigint[]))"""
 
 UPDATE_LEADS = """
     UPDATE leads.lead l

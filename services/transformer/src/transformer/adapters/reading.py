@@ -1,11 +1,13 @@
 """What is stored about a batch's leads, in a handful of statements."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import asyncpg
 
 from hub.leads.clocks import unpack
 from hub.leads.merge import spelled_out
+from hub.store.arrays import number_array, text_array
 from hub.store.pool import Connection
 from transformer.adapters import queries
 from transformer.domain.decide import Known
@@ -22,11 +24,11 @@ async def load(connection: Connection, batch: Sequence[Incoming]) -> Known:
     await _load_links(connection, batch, known)
     wanted.update((key[0], link.lead_id) for key, link in known.index.links.items())
     pairs = sorted({(item.account_id, item.email) for item in batch if item.email})
-    for row in await connection.fetch(queries.BY_EMAIL, *_columns(pairs, 2)) if pairs else ():
+    for row in await connection.fetch(queries.BY_EMAIL, *_arrays(pairs)) if pairs else ():
         known.index.by_email.setdefault((row["account_id"], row["key"]), []).append(row["id"])
         wanted.add((row["account_id"], row["id"]))
     pairs = sorted({(item.account_id, item.phone) for item in batch if item.phone})
-    for row in await connection.fetch(queries.BY_PHONE, *_columns(pairs, 2)) if pairs else ():
+    for row in await connection.fetch(queries.BY_PHONE, *_arrays(pairs)) if pairs else ():
         known.index.by_phone.setdefault((row["account_id"], row["key"]), []).append(row["id"])
         wanted.add((row["account_id"], row["id"]))
     if wanted:
@@ -44,13 +46,13 @@ async def _load_holders(connection: Connection, batch: Sequence[Incoming], known
         if item.kind == "gone" and (link := links.get((item.account_id, item.owner, item.external_id or "")))
     }
     known.index.holders = {key: set() for key in gone}
-    for row in await connection.fetch(queries.HOLDERS, *_columns(sorted(gone), 2)) if gone else ():
+    for row in await connection.fetch(queries.HOLDERS, *_arrays(sorted(gone))) if gone else ():
         holders = known.index.holders[row["account_id"], row["lead_id"]]
         holders.add((row["account_id"], row["owner"], row["external_id"]))
 
 
 async def _load_leads(connection: Connection, wanted: Iterable[LeadKey], known: Known) -> None:
-    for row in await connection.fetch(queries.LOAD_LEADS, *_columns(sorted(wanted), 2)):
+    for row in await connection.fetch(queries.LOAD_LEADS, *_arrays(sorted(wanted))):
         clocks = unpack(row["fields"], row["clocks"])
         known.leads[row["account_id"], row["id"]] = LeadState(
             row["account_id"], row["id"], row["version"], row["fields"], clocks, row["created_at"], row["updated_at"]
@@ -63,13 +65,13 @@ async def _load_links(connection: Connection, batch: Sequence[Incoming], known: 
     records.update((item.account_id, item.owner, item.merged_into) for item in batch if item.merged_into is not None)
     keys = sorted(records)
     if keys:
-        for row in await connection.fetch(queries.LINKS, *_columns(keys, 3)):
+        for row in await connection.fetch(queries.LINKS, *_arrays(keys)):
             key: LinkKey = (row["account_id"], row["owner"], row["external_id"])
             known.index.links[key] = Link(row["lead_id"], row["base"], row["seen_at"])
     of_crm = [item for item in linked if item.connection_id is not None and item.kind in ("write", "gone")]
     if of_crm:
         rows = [(i.account_id, i.owner, i.external_id, i.connection_id, i.lead_id) for i in of_crm]
-        for row in await connection.fetch(queries.TARGETS, *_columns(rows, 5)):
+        for row in await connection.fetch(queries.TARGETS, *_arrays(rows)):
             _note_target(row, known)
         await _load_former(connection, of_crm, known)
 
@@ -81,7 +83,7 @@ async def _load_former(connection: Connection, of_crm: Sequence[Incoming], known
         link = links.get((item.account_id, item.owner, item.external_id or ""))
         if link is not None and may_be_late(item, link):
             late.setdefault((item.account_id, link.lead_id), []).append(link)
-    for row in await connection.fetch(queries.FORMER, *_columns(sorted(late), 2)) if late else ():
+    for row in await connection.fetch(queries.FORMER, *_arrays(sorted(late))) if late else ():
         for link in late[row["account_id"], row["lead_id"]]:
             for name, (old, new, _) in spelled_out(row["changes"]).items():
                 link.former.setdefault(name, []).extend((old, new))
@@ -102,5 +104,7 @@ def _note_target(row: asyncpg.Record, known: Known) -> None:
         link.pushed_at = row["pushed_at"]
 
 
-def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
-    return [[row[column] for row in rows] for column in range(width)]
+def _arrays(rows: Sequence[tuple[Any, ...]]) -> list[str]:
+    """The rows' columns: texts, or whole numbers."""
+    columns = zip(*rows, strict=True)
+    return [text_array(each) if isinstance(each[0], str) else number_array(each) for each in columns]
