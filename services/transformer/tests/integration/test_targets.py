@@ -7,6 +7,7 @@ import asyncpg
 import orjson
 import pytest
 
+from hub.store.arrays import number_array, text_array
 from transformer.adapters import queries
 
 TARGETS, ASKED = 5_000, 100
@@ -32,15 +33,16 @@ async def test_targets_are_found_without_reading_all_of_them(database_url: str, 
         await connection.execute("SELECT set_config('plan_cache_mode', $1, false)", mode)
         await connection.execute(_FILL, TARGETS)
         numbers = range(1, ASKED + 1)
-        asked: list[list[Any]] = [[1] * ASKED, ["crm/1"] * ASKED, [f"R{n}" for n in numbers], [1] * ASKED, [0] * ASKED]
+        ones, owners, nobody = number_array([1] * ASKED), text_array(["crm/1"] * ASKED), number_array([0] * ASKED)
+        asked = [ones, owners, text_array([f"R{n}" for n in numbers]), ones, nobody]
         told = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {queries.TARGETS}", *asked)
         document = told if isinstance(told, list) else orjson.loads(told)
         assert max(rows_touched(document[0]["Plan"])) <= 2 * TARGETS
         assert len(await connection.fetch(queries.TARGETS, *asked)) == ASKED
-        by_lead = [asked[0], asked[1], ["?"] * ASKED, asked[3], list(numbers)]
+        by_lead = [ones, owners, text_array(["?"] * ASKED), ones, number_array(numbers)]
         found = await connection.fetch(queries.TARGETS, *by_lead)
         assert {row["lead_id"] for row in found} == set(numbers)
-        both = await connection.fetch(queries.TARGETS, *asked[:4], list(numbers))
+        both = await connection.fetch(queries.TARGETS, *asked[:4], number_array(numbers))
         assert len(both) == ASKED  # once, although both ways lead there
     finally:
         await connection.close()

@@ -4,12 +4,12 @@ No ON CONFLICT anywhere here: a row that exists already means that another copy 
 undoes the whole transaction.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hub.store.copying import copy_lines, whole
 from hub.store.pool import Connection
-from transformer.adapters.copying import copy_lines
 
 _COPY_FROM_ROWS = 50  # below, COPY's extra round trips cost more than they save
 
@@ -48,7 +48,7 @@ async def append(connection: Connection, new: Addition) -> None:
     """Add rows."""
     if new.copied is not None:
         columns = tuple(new.table.columns)
-        source = _whole(new.copied)
+        source = whole(new.copied)
         await connection.copy_to_table(new.table.name, source=source, schema_name="leads", columns=columns)
     elif new.rows:
         await connection.execute(new.table.insert(), *zip(*new.rows, strict=True))
@@ -111,7 +111,3 @@ ISSUE = Table(
         "external_id": "text",
     },
 )
-
-
-async def _whole(content: bytes) -> AsyncIterator[bytes]:
-    yield content  # the driver would take bytes for a path, and reads a file in threads
