@@ -23,11 +23,11 @@ async def load(connection: Connection, batch: Sequence[Incoming]) -> Known:
     wanted: set[LeadKey] = {(item.account_id, item.lead_id) for item in batch if item.lead_id is not None}
     await _load_links(connection, batch, known)
     wanted.update((key[0], link.lead_id) for key, link in known.index.links.items())
-    pairs = sorted({(item.account_id, item.email) for item in batch if item.email})
+    pairs = list({(item.account_id, item.email) for item in batch if item.email})
     for row in await connection.fetch(queries.BY_EMAIL, *_arrays(pairs)) if pairs else ():
         known.index.by_email.setdefault((row["account_id"], row["key"]), []).append(row["id"])
         wanted.add((row["account_id"], row["id"]))
-    pairs = sorted({(item.account_id, item.phone) for item in batch if item.phone})
+    pairs = list({(item.account_id, item.phone) for item in batch if item.phone})
     for row in await connection.fetch(queries.BY_PHONE, *_arrays(pairs)) if pairs else ():
         known.index.by_phone.setdefault((row["account_id"], row["key"]), []).append(row["id"])
         wanted.add((row["account_id"], row["id"]))
@@ -46,13 +46,13 @@ async def _load_holders(connection: Connection, batch: Sequence[Incoming], known
         if item.kind == "gone" and (link := links.get((item.account_id, item.owner, item.external_id or "")))
     }
     known.index.holders = {key: set() for key in gone}
-    for row in await connection.fetch(queries.HOLDERS, *_arrays(sorted(gone))) if gone else ():
+    for row in await connection.fetch(queries.HOLDERS, *_arrays(list(gone))) if gone else ():
         holders = known.index.holders[row["account_id"], row["lead_id"]]
         holders.add((row["account_id"], row["owner"], row["external_id"]))
 
 
 async def _load_leads(connection: Connection, wanted: Iterable[LeadKey], known: Known) -> None:
-    for row in await connection.fetch(queries.LOAD_LEADS, *_arrays(sorted(wanted))):
+    for row in await connection.fetch(queries.LOAD_LEADS, *_arrays(list(wanted))):
         clocks = unpack(row["fields"], row["clocks"])
         known.leads[row["account_id"], row["id"]] = LeadState(
             row["account_id"], row["id"], row["version"], row["fields"], clocks, row["created_at"], row["updated_at"]
@@ -63,9 +63,8 @@ async def _load_links(connection: Connection, batch: Sequence[Incoming], known: 
     linked = [item for item in batch if item.external_id is not None]
     records = {(item.account_id, item.owner, item.external_id or "") for item in linked}
     records.update((item.account_id, item.owner, item.merged_into) for item in batch if item.merged_into is not None)
-    keys = sorted(records)
-    if keys:
-        for row in await connection.fetch(queries.LINKS, *_arrays(keys)):
+    if records:
+        for row in await connection.fetch(queries.LINKS, *_arrays(list(records))):
             key: LinkKey = (row["account_id"], row["owner"], row["external_id"])
             known.index.links[key] = Link(row["lead_id"], row["base"], row["seen_at"])
     of_crm = [item for item in linked if item.connection_id is not None and item.kind in ("write", "gone")]
@@ -83,7 +82,7 @@ async def _load_former(connection: Connection, of_crm: Sequence[Incoming], known
         link = links.get((item.account_id, item.owner, item.external_id or ""))
         if link is not None and may_be_late(item, link):
             late.setdefault((item.account_id, link.lead_id), []).append(link)
-    for row in await connection.fetch(queries.FORMER, *_arrays(sorted(late))) if late else ():
+    for row in await connection.fetch(queries.FORMER, *_arrays(list(late))) if late else ():
         for link in late[row["account_id"], row["lead_id"]]:
             for name, (old, new, _) in spelled_out(row["changes"]).items():
                 link.former.setdefault(name, []).extend((old, new))
