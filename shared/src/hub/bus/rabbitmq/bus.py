@@ -11,7 +11,7 @@ from hub.bus.brake import BrakeSettings
 from hub.bus.protocol import BatchHandler, ConsumerOptions, DeadLetter
 from hub.bus.publisher import GroupCommitPublisher, PublishLimits
 from hub.bus.rabbitmq import dead_letters
-from hub.bus.rabbitmq.link import Link, broker_may_be_away
+from hub.bus.rabbitmq.link import Link, broker_may_be_away, while_connected
 from hub.bus.rabbitmq.sending import Sender
 from hub.bus.rabbitmq.subscription import RabbitSubscription
 from hub.bus.rabbitmq.topology import NEW_QUEUE_SECONDS, ensure
@@ -100,5 +100,5 @@ class RabbitBus(GroupCommitPublisher):
     async def _channel(self) -> AsyncIterator[AbstractChannel]:
         connection = await self._link.connection()
         with broker_may_be_away("answering"):
-            async with connection.channel() as channel:
+            async with while_connected(connection), connection.channel() as channel:
                 yield channel

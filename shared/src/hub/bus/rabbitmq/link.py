@@ -1,8 +1,8 @@
 """One connection to the broker, kept up: whatever ends it, a new one is made, with growing pauses."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import structlog
 from aio_pika import connect
@@ -38,6 +38,27 @@ def broker_may_be_away(doing: str) -> Iterator[None]:
         if task is None or task.cancelling():
             raise
         raise Unavailable(f"the message broker went away while {doing}") from error
+
+
+@asynccontextmanager
+async def while_connected(connection: AbstractConnection) -> AsyncIterator[None]:
+    """What is awaited inside ends (TimeoutError) when the connection does: aiormq leaves some waits unanswered then."""
+    async with asyncio.timeout(None) as scope:
+
+        def lost(*_: object) -> None:
+            if not over:
+                scope.reschedule(asyncio.get_running_loop().time())
+
+        over = False
+        connection.close_callbacks.add(lost)
+        if connection.is_closed:
+            lost()
+        try:
+            yield
+        finally:
+            over = True
+            with suppress(RuntimeError):  # the callbacks are just being called
+                connection.close_callbacks.discard(lost)
 
 
 class Link:

@@ -12,7 +12,7 @@ from hub.bus.backoff import pauses
 from hub.bus.brake import BrakeSettings
 from hub.bus.consumer import Consumer
 from hub.bus.protocol import BatchHandler, ConsumerOptions
-from hub.bus.rabbitmq.link import Link, broker_may_be_away
+from hub.bus.rabbitmq.link import Link, broker_may_be_away, while_connected
 from hub.bus.rabbitmq.sending import ATTEMPT, Sender
 from hub.bus.rabbitmq.topology import ensure
 from hub.bus.settlement import Delivery, Settlement
@@ -20,6 +20,7 @@ from hub.contracts.errors import Unavailable
 from hub.contracts.topology import Queue
 
 _DETACH_SECONDS = 5.0
+_ACKNOWLEDGE_SECONDS = 30.0
 Receive = Callable[[AbstractIncomingMessage], Awaitable[None]]
 _log = structlog.get_logger(__name__)
 
@@ -82,16 +83,20 @@ class RabbitSubscription:
                 if isinstance(answer, BaseException):
                     raise answer
         with broker_may_be_away("taking acknowledgements; the messages come again"):
-            for message in messages:
-                await message.ack()
+            async with asyncio.timeout(
+                _ACKNOWLEDGE_SECONDS
+            ):  # a socket that is closing may take nothing, and say so never
+                for message in messages:
+                    await message.ack()
         if not all(delivery.crashes for delivery in settlement.deliveries):
             self._calm.set()
 
     async def give_back(self, deliveries: Sequence[Delivery]) -> None:
         """Backend: back to the head of the queue. A connection that is gone gives them back by itself."""
         with suppress(Unavailable), broker_may_be_away("taking messages back"):
-            for delivery in deliveries:
-                await delivery.tag.nack(requeue=True)
+            async with asyncio.timeout(_ACKNOWLEDGE_SECONDS):
+                for delivery in deliveries:
+                    await delivery.tag.nack(requeue=True)
 
     async def _feed(self) -> None:
         waiting = pauses()
@@ -99,9 +104,10 @@ class RabbitSubscription:
             connection = await self._link.connection()
             try:
                 with broker_may_be_away("bringing messages"):
-                    await ensure(connection, (self._queue,), self._new_queue_seconds)
-                    async with connection.channel(publisher_confirms=False) as channel:
-                        waiting = await self._attached_to(channel)
+                    async with while_connected(connection):
+                        await ensure(connection, (self._queue,), self._new_queue_seconds)
+                        async with connection.channel(publisher_confirms=False) as channel:
+                            waiting = await self._attached_to(channel)
             except Unavailable as error:
                 _log.warning("bus.consumer_detached", queue=self._queue.name, error=error.message)
             except Exception:  # noqa: BLE001 - a feeder that ends would stop consuming without a word
