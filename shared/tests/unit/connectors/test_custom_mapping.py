@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.connectors.custom.mapping import CustomFieldMap, compile_mapping, register_for
+from hub.connectors.custom.mapping import CustomFieldMap, compile_mapping
+from hub.connectors.registers import register_for
 from hub.contracts.errors import Invalid
 from hub.contracts.records import STANDARD_FIELDS, LeadStatus
 

@@ -1,14 +1,10 @@
 """What a custom CRM's answers mean. Pure: statuses and bodies in, named failures out."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-import orjson
-
+from hub.connectors.answers import document_of, retry_after, storable
 from hub.connectors.calls import Answer, not_json
 from hub.connectors.custom.paths import MISSING, at, first
 from hub.connectors.custom.wire import CustomConfig, Errors
@@ -16,7 +12,6 @@ from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 from hub.contracts.pushing import PushItem, PushResult
 
 MAX_MESSAGE, MAX_CODE, MAX_ID = 500, 100, 255
-MAX_WAIT = 86_400.0  # seconds; a CRM that asks for more than a day is mistaken
 USUAL_LISTS = ("data", "leads", "records", "results", "items")
 
 
@@ -25,8 +20,8 @@ def judge(answer: Answer, errors: Errors) -> CrmFailure | None:
     status = answer.status
     if 200 <= status < 300:
         return None
-    wait = _retry_after(answer.headers.get("Retry-After"))
-    document = _document(answer)
+    wait = retry_after(answer.headers.get("Retry-After"))
+    document = document_of(answer)
     error = _error(answer, errors)
     if status == 429:
         return CrmFailure(FailureKind.RATE_LIMIT, error, wait)
@@ -61,7 +56,7 @@ def deleted(answer: Answer, errors: Errors) -> None:
     """Raise CrmFailure when a deletion that was answered with 2xx is none. A CRM may say anything else to it."""
     if is_page(answer):
         raise CrmFailure(FailureKind.SERVER, not_json(answer), stored=None)
-    _refuse(answer, _document(answer), errors)
+    _refuse(answer, document_of(answer), errors)
 
 
 def is_page(answer: Answer) -> bool:
@@ -140,7 +135,7 @@ def told(answer: Answer) -> Any:
 
 def _error(answer: Answer, errors: Errors) -> RecordError:
     """The CRM's own words: where the configuration says, else ``{"error": {"code", "message", "field"}}`` or alike."""
-    status, document = answer.status, _document(answer)
+    status, document = answer.status, document_of(answer)
     if document is None and answer.content:
         document = _plain_text(answer)
         if document is None and status not in (401, 403, 429):
@@ -161,13 +156,6 @@ def _error(answer: Answer, errors: Errors) -> RecordError:
     )
 
 
-def _document(answer: Answer) -> Any:
-    try:
-        return orjson.loads(answer.content)
-    except orjson.JSONDecodeError:
-        return None
-
-
 def _plain_text(answer: Answer) -> str | None:
     """Some CRMs word their refusals without JSON."""
     if is_page(answer) or answer.content.lstrip()[:1] in (b"{", b"["):
@@ -179,22 +167,3 @@ def _plain_text(answer: Answer) -> str | None:
 def _told(document: Any, path: str | None, usual: Any) -> Any:
     value = at(document, path) if path else MISSING
     return usual if value is MISSING else value
-
-
-def _retry_after(header: str | None) -> float | None:
-    """Seconds to wait, from a Retry-After in seconds or as a date (RFC 9110, section 10.2.3)."""
-    if not header:
-        return None
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", header, re.ASCII):
-        return min(float(header), MAX_WAIT)
-    try:
-        moment = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), MAX_WAIT)
-
-
-def storable(text: str) -> str:
-    """PostgreSQL's text and jsonb cannot hold NUL."""
-    return text.replace("\x00", "")

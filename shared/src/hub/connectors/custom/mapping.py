@@ -4,38 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.connectors.custom.wire import READ_ONLY, USUAL_MODIFIED, CustomConfig, read_config
+from hub.connectors.registers import folded, held, register_for
 from hub.contracts.connector import FieldProblem, InboundRecord
 from hub.contracts.ids import parse_lead_external_id
 from hub.contracts.pushing import Companion
-from hub.contracts.records import CUSTOM_PREFIX, INTERNAL_FIELDS, STANDARD_FIELDS, LeadStatus
+from hub.contracts.records import CUSTOM_PREFIX, INTERNAL_FIELDS, STANDARD_FIELDS
 
 # Where the customer's CRM and the hub differ in a name; every other standard field has the same one.
 RENAMED = {"agent_id": "owner", "lead_source": "source"}
-
-# The design document's names for the hub's fields, where they are not just the register in camel case.
-MPP_NAMES = {"assignedAgentId": "agent_id", "source": "lead_source"}
-
-LONG_TEXT = frozenset({"address", "notes"})
-MAX_SHORT, MAX_LONG = 255, 4000
-MAX_CUSTOM_NAME = 100
-SAFE_INTEGER = 2**53
-
-
-def _camel(register: str) -> str:
-    head, *rest = register.split("_")
-    return head + "".join(part.capitalize() for part in rest)
-
-
-_REGISTER_BY_NAME = (
-    {_camel(name): name for name in STANDARD_FIELDS} | {name: name for name in STANDARD_FIELDS} | MPP_NAMES
-)
-
-
-def register_for(mpp_name: str) -> str:
-    """The register that a name of ``mpp_fields`` means: firstName → first_name, memberType → custom.memberType."""
-    if mpp_name.startswith(CUSTOM_PREFIX):
-        return mpp_name
-    return _REGISTER_BY_NAME.get(mpp_name) or CUSTOM_PREFIX + mpp_name
 
 
 class CustomFieldMap:
@@ -55,7 +31,7 @@ class CustomFieldMap:
             register = register_for(mpp_name)
             self._values_out[register] = dict(table)
             # Two hub values may share a CRM value: the first one listed is what the CRM's value means.
-            self._values_in[register] = {_folded(theirs): ours for ours, theirs in reversed(table.items())}
+            self._values_in[register] = {folded(theirs): ours for ours, theirs in reversed(table.items())}
 
     def outbound(self, registers: Mapping[str, Any]) -> dict[str, Any]:
         """Registers as the CRM's fields; a custom field keeps its bare name unless the configuration names another."""
@@ -89,50 +65,15 @@ class CustomFieldMap:
                 continue
             register = self._register.get(remote) or CUSTOM_PREFIX + remote
             table = self._values_in.get(register)
-            value = table.get(_folded(raw), raw) if table else raw
-            value, problem = _accept(register, value)
+            value = table.get(folded(raw), raw) if table else raw
+            value, problem = held(remote, register, value)
             if problem:
-                problems.append(FieldProblem(remote, *problem))
+                problems.append(problem)
             else:
                 registers[register] = value
         return InboundRecord(
             registers, parse_lead_external_id(record.get(self._reference_field or "")), tuple(problems)
         )
-
-
-def _folded(value: Any) -> Any:
-    """CRMs are careless about the case of their choices."""
-    return value.strip().casefold() if isinstance(value, str) else repr(value)
-
-
-_STATUSES = frozenset(LeadStatus)
-
-
-def _accept(register: str, value: Any) -> tuple[Any, tuple[str, str] | None]:
-    """The value as the register may hold it, or a (code, message)."""
-    if value is None:
-        return None, None
-    if isinstance(value, dict | list):
-        return None, ("UNSUPPORTED_VALUE", "objects and lists are not stored")
-    if isinstance(value, int | float) and not -SAFE_INTEGER <= value <= SAFE_INTEGER:
-        return None, ("OUT_OF_RANGE", "the number is larger than 2^53")
-    if register.startswith(CUSTOM_PREFIX):
-        if not len(CUSTOM_PREFIX) < len(register) <= MAX_CUSTOM_NAME + len(CUSTOM_PREFIX) or "\x00" in register:
-            return None, ("BAD_NAME", "a custom field's name has 1 to 100 characters")
-        limit = MAX_LONG
-    else:
-        value, limit = str(value), MAX_LONG if register in LONG_TEXT else MAX_SHORT
-    if isinstance(value, str):
-        value = value.strip()
-        if len(value) > limit:
-            return None, ("TOO_LONG", f"longer than {limit} characters")
-        if "\x00" in value:
-            return None, ("NUL_CHARACTER", "NUL characters are not stored")
-    if register == "status":
-        value = value.casefold()
-        if value not in _STATUSES:
-            return None, ("UNKNOWN_VALUE", "not a status; add it to custom_transformations")
-    return value, None
 
 
 def compile_mapping(config: Mapping[str, Any]) -> CustomFieldMap:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from hub.connectors.configs import Name, checked
 from hub.connectors.custom.webhook_shape import WebhookShape
-from hub.contracts.errors import Invalid
 
 RECORD_ID = "id"
 READ_ONLY = frozenset({"id", "created_at", "updated_at"})
@@ -52,7 +52,6 @@ def _headers(headers: dict[str, str]) -> dict[str, str]:
 
 Path = Annotated[str, Field(max_length=500), AfterValidator(_path)]
 PathWithId = Annotated[str, Field(max_length=500), _path_with("id")]
-Name = Annotated[str, Field(min_length=1, max_length=100)]
 Dotted = Annotated[str, Field(max_length=200)]  # a path in JSON, as data.items
 Statuses = Annotated[tuple[Annotated[int, Field(ge=200, le=599)], ...], Field(max_length=20)]
 
@@ -200,12 +199,7 @@ class CustomConfig(BaseModel):
 
 def read_config(config: Mapping[str, Any]) -> CustomConfig:
     """The configuration, checked. Raises Invalid naming the first bad field."""
-    try:
-        return CustomConfig.model_validate(config)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise Invalid(f"{name}: {first['msg']}", field=name) from None
+    return checked(CustomConfig, config)
 
 
 def check_config(config: Mapping[str, Any]) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 import orjson
 
+from hub.connectors.answers import retry_after
 from hub.connectors.calls import Answer, not_json
 from hub.connectors.hubspot import wire
 from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 from hub.contracts.metering import Reading
 
 MAX_MESSAGE, MAX_CODE = 500, 100
-MAX_WAIT = 86_400.0  # seconds
 LOCKED_WAIT = 2.0  # seconds, as HubSpot asks for after a 423
 LOCKED, MIGRATING = 423, 477  # 477: the portal is moving between data centres
 DAILY_WAIT = 3600.0  # seconds: the day ends at the portal's midnight, which the answer does not tell
@@ -42,7 +42,7 @@ def judge(answer: Answer) -> CrmFailure | None:
         if document.get("status") != "error" or "results" in document:
             return None
         return CrmFailure(FailureKind.SERVER, error_of(document, answer.status), stored=None)
-    wait = _retry_after(answer)
+    wait = retry_after(answer.headers.get("Retry-After"))
     if not document and answer.content.lstrip()[:1] == b"<" and answer.status not in (401, 429):
         stored = None if answer.status >= 500 else False
         return CrmFailure(FailureKind.SERVER, not_json(answer), wait, stored)
@@ -138,7 +138,7 @@ def refusal(answer: Answer) -> tuple[str, float] | None:
     if answer.status != 429:
         return None
     window, seconds = _policy(_object(answer))
-    wait = _retry_after(answer)
+    wait = retry_after(answer.headers.get("Retry-After"))
     return window, seconds if wait is None else wait
 
 
@@ -201,9 +201,3 @@ def _text(value: Any, most: int) -> str:
 
 def _number(text: str | None) -> int | None:
     return int(text) if text and re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) else None
-
-
-def _retry_after(answer: Answer) -> float | None:
-    """Seconds; HubSpot documents it for 477 alone."""
-    text = answer.headers.get("Retry-After", "")
-    return min(float(text), MAX_WAIT) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text, re.ASCII) else None

@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from hub.contracts.errors import Invalid
+from hub.connectors.configs import Choices, Name, checked
 
 CRM_TYPE = "hubspot"
 API_URL, APP_URL = "https://api.hubapi.com", "https://app.hubspot.com"
@@ -72,8 +72,6 @@ def _oauth_version(text: str) -> str:
 
 Property = Annotated[str, AfterValidator(_property)]
 Digits = Annotated[str, BeforeValidator(_digits)]
-Name = Annotated[str, Field(min_length=1, max_length=100)]
-Choices = dict[Name, str | int | bool]
 
 
 class FieldMappings(BaseModel):
@@ -163,12 +161,7 @@ class HubSpotConfig(BaseModel):
 
 def read_config(config: Mapping[str, Any]) -> HubSpotConfig:
     """The configuration, checked. Raises Invalid naming the first bad field."""
-    try:
-        return HubSpotConfig.model_validate(config)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise Invalid(f"{name}: {first['msg']}", field=name) from None
+    return checked(HubSpotConfig, config)
 
 
 def check_config(config: Mapping[str, Any]) -> None:

@@ -6,18 +6,15 @@ Bodies are ``{"success": false, "error", "error_info", "code"?, "errorCode"?}``;
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-import orjson
-
+from hub.connectors.answers import document_of, retry_after, storable
 from hub.connectors.calls import Answer, not_json
 from hub.connectors.pipedrive.wire import BURST, BURST_SECONDS, DAILY, SEARCH
 from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 from hub.contracts.metering import Reading
 
 MAX_MESSAGE, MAX_CODE = 500, 100
-MAX_WAIT = 86_400.0
 FIREWALL_PAUSE, DAILY_PAUSE = 60.0, 900.0  # seconds; Pipedrive names none
 _GONE = frozenset({404, 410})
 _MISSING = object()
@@ -30,8 +27,8 @@ def judge(answer: Answer) -> CrmFailure | None:
     status = answer.status
     if 200 <= status < 300:
         return None
-    wait = _retry_after(answer.headers.get("Retry-After"))
-    document = _document(answer)
+    wait = retry_after(answer.headers.get("Retry-After"))
+    document = document_of(answer)
     if not isinstance(document, dict):
         return _without_words(answer, wait)
     error = record_error(document, status)
@@ -53,14 +50,14 @@ def refusal_inside(document: Any, status: int) -> CrmFailure | None:
 
 def record_error(told: Mapping[str, Any], status: int) -> RecordError:
     """Pipedrive's own words."""
-    message = _storable(str(told.get("error") or told.get("message") or "")) or f"Pipedrive answered {status}"
+    message = storable(str(told.get("error") or told.get("message") or "")) or f"Pipedrive answered {status}"
     info = told.get("error_info")
     code = told.get("code") if isinstance(told.get("code"), str) else None
     found = _FIELD.match(message) if status in (400, 422) else None
     detail = f" ({info})" if isinstance(info, str) and info and "developers.pipedrive.com" not in info else ""
     return RecordError(
-        _storable(code or "")[:MAX_CODE] or f"HTTP_{status}",
-        _storable(message + detail)[:MAX_MESSAGE],
+        storable(code or "")[:MAX_CODE] or f"HTTP_{status}",
+        storable(message + detail)[:MAX_MESSAGE],
         found.group(1)[:MAX_CODE] if found and ("_" in found.group(1) or ":" in message) else None,
         status,
     )
@@ -138,13 +135,6 @@ def _without_words(answer: Answer, wait: float | None) -> CrmFailure:
     return CrmFailure(FailureKind.SERVER, error, wait, stored=None if status >= 500 else False)
 
 
-def _document(answer: Answer) -> Any:
-    try:
-        return orjson.loads(answer.content)
-    except orjson.JSONDecodeError:
-        return None
-
-
 def _number(text: str | None) -> int | None:
     return int(text) if text is not None and re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) else None
 
@@ -153,21 +143,3 @@ def _until_midnight(now: float) -> float:
     moment = datetime.fromtimestamp(now, UTC)
     midnight = (moment + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     return max(1.0, (midnight - moment).total_seconds())
-
-
-def _retry_after(header: str | None) -> float | None:
-    if not header:
-        return None
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", header, re.ASCII):
-        return min(float(header), MAX_WAIT)
-    try:
-        moment = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), MAX_WAIT)
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL's text and jsonb cannot hold NUL."""
-    return text.replace("\x00", "")

@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeGuard
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from hub.contracts.errors import Invalid
+from hub.connectors.configs import Choices, Name, checked
 
 V2, V1 = "/api/v2", "/api/v1"
 PERSONS, DEALS = f"{V2}/persons", f"{V2}/deals"
@@ -68,9 +68,7 @@ def _target(text: str) -> str:
     return text
 
 
-Name = Annotated[str, Field(min_length=1, max_length=100)]
 Target = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_target)]
-Choices = dict[Name, str | int | bool]
 
 
 class FieldMappings(BaseModel):
@@ -132,12 +130,7 @@ def daily_tokens(config: PipedriveConfig, seats: int) -> int:
 
 def read_config(config: Mapping[str, Any]) -> PipedriveConfig:
     """The configuration, checked. Raises Invalid naming the first bad field."""
-    try:
-        return PipedriveConfig.model_validate(config)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise Invalid(f"{name}: {first['msg']}", field=name) from None
+    return checked(PipedriveConfig, config)
 
 
 def check_config(config: Mapping[str, Any]) -> None:

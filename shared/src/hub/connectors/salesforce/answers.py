@@ -5,19 +5,17 @@ https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/errorco
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
 
+from hub.connectors.answers import retry_after, storable
 from hub.connectors.calls import Answer, not_json
 from hub.connectors.salesforce.wire import DAILY, LIMIT_HEADER
 from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 from hub.contracts.metering import Meter, Reading
 
 MAX_MESSAGE, MAX_CODE = 500, 100
-MAX_WAIT = 86_400.0
 DAILY_PAUSE, CONCURRENT_PAUSE, LOCK_PAUSE = 900.0, 5.0, 1.0  # seconds; the vendor names none
 
 # ``api-usage=18/15000, per-app-api-usage=…``: the second counts one app's share of the first
@@ -50,7 +48,7 @@ def judge(answer: Answer) -> CrmFailure | None:
     if 200 <= answer.status < 300:
         inside = _error_inside(answer.content)
         return failure(answer.status, inside, None) if inside else None
-    wait = _retry_after(answer.headers.get("Retry-After"))
+    wait = retry_after(answer.headers.get("Retry-After"))
     try:
         document = orjson.loads(answer.content) if answer.content else None
     except orjson.JSONDecodeError:
@@ -82,13 +80,13 @@ def row_failure(errors: Any, fields: Mapping[str, Any]) -> CrmFailure:
 def record_error(told: Mapping[str, Any], status: int | None, fields: Mapping[str, Any] | None = None) -> RecordError:
     """An entry of an error array, with the value that was refused."""
     named = told.get("fields")
-    field = _storable(str(named[0]))[:MAX_CODE] if isinstance(named, list) and named else None
+    field = storable(str(named[0]))[:MAX_CODE] if isinstance(named, list) and named else None
     value = (fields or {}).get(field) if field else None
     code = told.get("errorCode") or told.get("statusCode") or told.get("error")
     message = told.get("message") or told.get("error_description") or ""
     return RecordError(
-        _storable(str(code or ""))[:MAX_CODE] or f"HTTP_{status or 400}",
-        _storable(str(message))[:MAX_MESSAGE] or "Salesforce gives no reason",
+        storable(str(code or ""))[:MAX_CODE] or f"HTTP_{status or 400}",
+        storable(str(message))[:MAX_MESSAGE] or "Salesforce gives no reason",
         field or None,
         status,
         None if value is None else str(value)[:MAX_MESSAGE],
@@ -135,21 +133,3 @@ def _error_inside(content: bytes) -> Mapping[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return told if "errorCode" in told and "message" in told else None
-
-
-def _retry_after(header: str | None) -> float | None:
-    if not header:
-        return None
-    if re.fullmatch(r"[0-9]{1,9}", header, re.ASCII):
-        return min(float(header), MAX_WAIT)
-    try:
-        moment = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), MAX_WAIT)
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL's text and jsonb cannot hold NUL."""
-    return text.replace("\x00", "")

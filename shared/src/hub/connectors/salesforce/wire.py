@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from hub.contracts.errors import Invalid
+from hub.connectors.configs import Choices, Name, checked
 
 DEFAULT_VERSION = "v60.0"
 OLDEST_VERSION = 46  # upserts tell created from updated, and collections can upsert, from there on
@@ -70,8 +70,6 @@ def _owner(text: str) -> str:
 
 ApiName = Annotated[str, AfterValidator(_name)]
 Host = Annotated[str, Field(max_length=300), AfterValidator(_host)]
-Name = Annotated[str, Field(min_length=1, max_length=100)]
-Choices = dict[Name, str | int | bool]
 
 
 class Objects(BaseModel):
@@ -141,12 +139,7 @@ class SalesforceConfig(BaseModel):
 
 def read_config(config: Mapping[str, Any]) -> SalesforceConfig:
     """The configuration, checked. Raises Invalid naming the first bad field."""
-    try:
-        return SalesforceConfig.model_validate(config)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise Invalid(f"{name}: {first['msg']}", field=name) from None
+    return checked(SalesforceConfig, config)
 
 
 def check_config(config: Mapping[str, Any]) -> None:
