@@ -83,7 +83,11 @@ async def test_connect_try_and_disconnect(crm_hub: Any, crm: tuple[str, Running]
     assert done.test
     assert done.test.ok, done.test
     assert (done.connection.status, bool(done.connection.tenant)) == ("connected", True)
-    await crm_hub.received(1, CONNECTION_CONNECTED)
+    (event,) = await crm_hub.received(1, CONNECTION_CONNECTED)
+    report = simulator.world.ledger.report()
+    spent = {"daily" if crm_type == "salesforce" else "burst": report["total"]}
+    spent |= {"daily": report["windows"]["daily"]["used"]} if crm_type == "pipedrive" else {}
+    assert event.data["spent"] == spent  # it is for sync-worker to count
     address = f"{ADDRESS}/{done.connection.id}"
 
     async with (

@@ -66,7 +66,7 @@ async def build(service: Service, settings: SyncWorkerSettings) -> web.Applicati
     )
     service.resources.push_async_callback(readers.close)
     service.background(readers.poll(), "poll for reading")
-    handler = partial(handle, Parts(targets, lanes, causes, runs, wanted, readers))
+    handler = partial(handle, Parts(lines, targets, lanes, causes, runs, wanted, readers))
     # A connection made after an account was passed over finds the leads of those events stored, and seeds them all.
     options = ConsumerOptions(
         interested=targets.connected, always_decoded=(CONNECTION_CONNECTED, CONNECTION_SYNC_REQUESTED)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hub.contracts import events as e
 from hub.contracts.cloudevents import Event
 from hub.contracts.errors import Outcome, dead
+from sync_worker.adapters.lines import Lines
 from sync_worker.adapters.runs import Runs
 from sync_worker.adapters.targets import Place, Targets
 from sync_worker.adapters.wanted import Wanted
@@ -15,12 +16,14 @@ from sync_worker.reading.readers import Readers
 
 Outcomes = dict[str, Outcome]
 MAX_VERSION = 2**31 - 1
+MAX_SPENT = 1_000  # units, by one test of a connection
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What handlers work with."""
 
+    lines: Lines
     targets: Targets
     lanes: Lanes
     causes: Causes
@@ -61,6 +64,7 @@ async def connections_connected(parts: Parts, events: Sequence[Event]) -> Outcom
             outcomes[event.id] = dead("the event does not name a connection")
             continue
         place = Place(event.account_id, connection_id)
+        await parts.lines.spent(place, _spent(event))  # told twice, it only makes the start slower
         schedule = await parts.runs.schedule(place)
         if schedule is not None and await parts.runs.begin(place, schedule, str(_user(event))):
             parts.readers.wake()  # it is written to when the first reading is over, so that nobody is created twice
@@ -114,6 +118,13 @@ async def leads_unlinked(parts: Parts, events: Sequence[Event]) -> Outcomes:
     if rows:
         await parts.targets.let_go(rows)
     return outcomes
+
+
+def _spent(event: Event) -> dict[str, int]:
+    """Units of quota by window."""
+    told = event.data.get("spent")
+    units = told if isinstance(told, dict) else {}
+    return {name: count for name, count in units.items() if type(count) is int and 0 < count <= MAX_SPENT}
 
 
 def _user(event: Event) -> object:

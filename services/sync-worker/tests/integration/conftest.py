@@ -95,9 +95,9 @@ class World:
             base_url,
         )
 
-    async def announce(self, connection_id: int) -> None:
+    async def announce(self, connection_id: int, **told: Any) -> None:
         """Publish connection.connected."""
-        data = {"connection_id": connection_id, "crm_type": "custom", "actor": {"user": "test"}}
+        data = {"connection_id": connection_id, "crm_type": "custom", "actor": {"user": "test"}, **told}
         subject = f"connection/{connection_id}"
         await self.bus.publish(Event(e.CONNECTION_CONNECTED, self.account_id, subject, data, "gateway"))
 

@@ -68,6 +68,19 @@ async def test_copies_keep_to_one_limit_and_use_it(meters: Open, world: Any) -> 
     assert all(len(each) > 0 for each in made)
 
 
+async def test_calls_that_somebody_else_made_count_in_every_copy(meters: Open, world: Any) -> None:
+    window = Window("burst", 20, 1.0)
+    one, other = await meters(window), await meters(window, DAILY)
+    await one.at(LIVE).take()
+    made = [time.monotonic()] * 11
+    await other.spent({"burst": 10, "daily": 10, "unknown": 10})
+    for found in await asyncio.gather(*(calls_for(copy, 2.0) for copy in (one, other))):
+        made += found
+    assert most_within(made, 1.0) <= 20
+    assert len(made) >= 0.9 * 2 * 20
+    assert await world.database.fetchval("SELECT used FROM sync.budget WHERE name = 'daily'") > 10
+
+
 async def test_permits_come_in_blocks(meters: Open, world: Any) -> None:
     meter = await meters(Window("burst", 2000, 10.0))
     before = await commits(world)

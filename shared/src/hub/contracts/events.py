@@ -226,6 +226,9 @@ class ConnectionConnected(_Data):
     connection_id: int
     crm_type: str
     actor: Actor
+    spent: dict[str, int] = Field(
+        default={}, description="Units of the CRM's quota that testing the connection took just now, by window."
+    )
 
 
 DataModel = type[BaseModel]  # within EventType, "type" is the event's

@@ -3,6 +3,7 @@
 sync-worker's meter is shared by all copies of the service; a connector only names what a call costs.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -60,6 +61,25 @@ class Unmetered:
 
     async def take(self, cost: int = 1, *windows: str) -> None:
         """At once."""
+
+    def learn(self, readings: Sequence[Reading]) -> None:
+        """Not kept."""
+
+    def exhausted(self, window: str, seconds: float) -> None:
+        """Not kept."""
+
+
+class Tally:
+    """No limits, but what is spent is counted: for calls that are made before there is a meter to ask."""
+
+    def __init__(self, windows: Sequence[Window]) -> None:
+        self.spent: Counter[str] = Counter()  # units by window
+        self._always = frozenset(window.name for window in windows if window.always)
+        self._names = frozenset(window.name for window in windows)
+
+    async def take(self, cost: int = 1, *windows: str) -> None:
+        """At once."""
+        self.spent.update(dict.fromkeys(self._always | self._names.intersection(windows), cost))
 
     def learn(self, readings: Sequence[Reading]) -> None:
         """Not kept."""

@@ -18,6 +18,7 @@ from hub.contracts.connector import ClientSettings, Connector
 from hub.contracts.errors import Invalid
 from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 from hub.contracts.grants import Grant, GrantDead, OAuthApp, TokenCall
+from hub.contracts.metering import Window
 from hub.contracts.pulling import Identity
 from hub.grants import challenge_of
 from hub.runtime import serving
@@ -228,4 +229,10 @@ def vendor_connector(crm_type: str = "salesforce") -> Connector:
     """The connector; ``crm_type`` decides whose settings name its app and hosts."""
     manifest = replace(CUSTOM.manifest, crm_type=crm_type, title="Vendor", auth_types=("oauth2", "api_key"))
     made: Any = VendorClient
-    return replace(CUSTOM, manifest=manifest, check_config=_check_config, client=made, oauth=VendorFlow())
+    return replace(
+        CUSTOM, manifest=manifest, check_config=_check_config, client=made, limits=_no_limits, oauth=VendorFlow()
+    )
+
+
+def _no_limits(_config: Mapping[str, Any]) -> tuple[Window, ...]:
+    return ()

@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
 from gateway.domain.connecting import Verdict
-from hub.contracts.connector import ClientSettings, Connector
+from hub.contracts.connector import ClientSettings, Connector, CrmClient
 from hub.contracts.errors import HubError
 from hub.contracts.failures import CrmFailure
 from hub.contracts.grants import Grant, OAuthApp, Token, Tokens
+from hub.contracts.metering import Tally
 
 _log = structlog.get_logger()
 _CONNECTIONS = 2
@@ -43,13 +45,25 @@ class Trials:
         self, connector: Connector, config: Mapping[str, Any], tokens: Tokens, app: OAuthApp | None
     ) -> Verdict:
         """What the CRM says. Never raises for what a CRM or the road to it does."""
-        settings = ClientSettings(
-            config, tokens, app, egress_allow=self._allow, connections=_CONNECTIONS, timeout=self._seconds
-        )
         try:
-            client = connector.client(settings)
+            tally = Tally(connector.limits(config))
+            client = connector.client(
+                ClientSettings(
+                    config,
+                    tokens,
+                    app,
+                    meter=tally,
+                    egress_allow=self._allow,
+                    connections=_CONNECTIONS,
+                    timeout=self._seconds,
+                )
+            )
         except (HubError, ValueError) as wrong:
             return Verdict(False, kind="validation", code="UNUSABLE_CONFIG", message=str(wrong))
+        verdict = await self._asked(client, connector.manifest.crm_type)
+        return replace(verdict, spent=dict(tally.spent))
+
+    async def _asked(self, client: CrmClient, crm_type: str) -> Verdict:
         try:
             async with asyncio.timeout(self._seconds):
                 identity = await client.test()
@@ -60,7 +74,7 @@ class Trials:
             message = f"the CRM did not answer within {self._seconds:g} seconds"
             return Verdict(False, kind="network", code="TIMEOUT", message=message)
         except Exception:  # noqa: BLE001 - a strange answer must not look like the hub's own end
-            _log.exception("connection.test_failed_unexpectedly", crm_type=connector.manifest.crm_type)
+            _log.exception("connection.test_failed_unexpectedly", crm_type=crm_type)
             message = "the CRM's answer could not be understood"
             return Verdict(False, kind="server", code="UNEXPECTED_ANSWER", message=message)
         finally:

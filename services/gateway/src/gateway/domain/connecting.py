@@ -27,6 +27,7 @@ class Verdict:
     code: str | None = None
     message: str | None = None
     remarks: tuple[str, ...] = ()  # what the hub would rather have there, though it works without
+    spent: Mapping[str, int] = field(default_factory=dict)  # units of the CRM's quota that asking took, by window
 
     @property
     def refused(self) -> bool:
@@ -54,6 +55,7 @@ class NewConnection:
     status: str = "pending"  # good, and to be announced; else needs_reauth or paused, with a reason
     status_reason: str | None = None
     accepted: bool = False  # by the CRM itself
+    spent: Mapping[str, int] = field(default_factory=dict)  # units of its quota, by window; told, not stored
 
 
 def find_connector(connectors: Mapping[str, Connector], crm_type: str, auth_type: AuthType) -> Connector:

@@ -30,10 +30,16 @@ _PENDING_SECONDS = 20.0  # then whoever was about to announce it must have died
 _SWEEP_SECONDS = 5.0
 
 
-async def announce(bus: Publisher, crms: Crms, place: tuple[int, int, str], actor: Actor) -> None:
-    """Tell the services of a pending connection (account, id, CRM), then let it be worked. Raises Unavailable."""
+async def announce(
+    bus: Publisher, crms: Crms, place: tuple[int, int, str], actor: Actor, spent: Mapping[str, int] | None = None
+) -> None:
+    """Tell the services of a pending connection (account, id, CRM), then let it be worked. Raises Unavailable.
+
+    ``spent`` of the CRM's quota, by testing the connection, is sync-worker's to count: it begins to read at once.
+    """
     account_id, connection_id, crm_type = place
     data = {"connection_id": connection_id, "crm_type": crm_type, "actor": actor}
+    data |= {"spent": dict(spent)} if spent else {}
     await bus.publish(connection_connected(account_id, data, current_traceparent.get()))
     await crms.set_status(account_id, connection_id, "connected", only=("pending",))
 
@@ -55,7 +61,7 @@ async def store_and_announce(
 ) -> int:
     """A new connection's id. A bus that is away is no failure: the sweep announces it when it is back."""
     connection_id = await gateway.crms.add(account_id, new, name_is_a_wish=name_is_a_wish)
-    await announce_if_pending(gateway, (account_id, connection_id, new.crm_type), new.status, actor)
+    await announce_if_pending(gateway, (account_id, connection_id, new.crm_type), new.status, actor, new.spent)
     return connection_id
 
 
@@ -65,7 +71,8 @@ async def renew_and_announce(gateway: Gateway, stored: Stored, new: NewConnectio
     secret = None if stored.webhooks else new.webhook_secret
     if secret is not None:
         await gateway.crms.new_webhook_secret(stored.account_id, stored.id, secret)
-    await announce_if_pending(gateway, (stored.account_id, stored.id, stored.crm_type), new.status, actor)
+    place = (stored.account_id, stored.id, stored.crm_type)
+    await announce_if_pending(gateway, place, new.status, actor, new.spent)
     return secret
 
 
@@ -76,12 +83,14 @@ def check_tenant(stored: Stored, tenant: str | None) -> None:
         raise Conflict(message, code="OTHER_TENANT", tenant=tenant, expected=stored.tenant)
 
 
-async def announce_if_pending(gateway: Gateway, place: tuple[int, int, str], status: str, actor: Actor) -> None:
+async def announce_if_pending(
+    gateway: Gateway, place: tuple[int, int, str], status: str, actor: Actor, spent: Mapping[str, int]
+) -> None:
     """As ``announce``, if the status asks for it; what cannot be announced now will be later."""
     if status != "pending":
         return
     try:
-        await announce(gateway.bus, gateway.crms, place, actor)
+        await announce(gateway.bus, gateway.crms, place, actor, spent)
     except Unavailable as error:
         _log.warning("connection.announced_later", connection_id=place[1], error=error.message)
 

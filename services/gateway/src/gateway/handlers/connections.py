@@ -47,6 +47,7 @@ async def add_connection(gateway: Gateway, call: Call[None, ConnectionBody]) -> 
     new = NewConnection(
         body.crm_type, name, "api_key", config, body.webhook_mode, body.credentials.strip().encode(), secret,
         tenant=verdict.tenant if verdict else None, accepted=verdict is not None,
+        spent=verdict.spent if verdict else {},
     )  # fmt: skip
     added = await connecting.store_and_announce(
         gateway, call.account_id, new, call.actor(), name_is_a_wish=body.name is None
@@ -116,7 +117,7 @@ async def resume_connection(gateway: Gateway, call: Call[None, None]) -> web.Res
     await _checked(gateway, stored, verdict)
     if await gateway.crms.set_status(call.account_id, stored.id, "pending", only=("paused", "needs_reauth", "pending")):
         place = (call.account_id, stored.id, stored.crm_type)
-        await connecting.announce_if_pending(gateway, place, "pending", call.actor())
+        await connecting.announce_if_pending(gateway, place, "pending", call.actor(), verdict.spent)
     document = await connecting.shown_now(gateway, call, stored.id)
     return answer({"connection": document, "test": connecting.told(verdict)})
 
@@ -204,6 +205,7 @@ async def _renew_key(
     new = NewConnection(
         stored.crm_type, stored.name, "api_key", stored.config, stored.webhook_mode, key.strip().encode(),
         secrets.token_urlsafe(32), tenant, status, accepted=verdict is not None,
+        spent=verdict.spent if verdict else {},
     )  # fmt: skip
     return await connecting.renew_and_announce(gateway, stored, new, call.actor())
 

@@ -235,6 +235,7 @@ def _new_connection(attempt: Attempt, title: str, grant: Grant, tenant: str | No
     return NewConnection(
         attempt.crm_type, attempt.name or title, "oauth2", attempt.config, "simple", grant.encoded(),
         secrets.token_urlsafe(32), tenant, status, verdict.reason, accepted=verdict.ok,
+        spent=verdict.spent,
     )  # fmt: skip
 
 

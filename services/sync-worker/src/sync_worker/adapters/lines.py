@@ -121,6 +121,21 @@ class Lines:
             row["updated_at"],
         )
 
+    async def spent(self, place: Place, units: Mapping[str, int]) -> None:
+        """Somebody else made calls, just now: they count in the connection's quota. ``units`` by window."""
+        if not units:
+            return
+        row = await self._pool.fetchrow(queries.CONNECTION, place.account_id, place.connection_id)
+        connector = CONNECTORS.get(row["crm_type"]) if row else None
+        if row is None or connector is None:
+            return
+        try:
+            quota = await self._quota_of(place, row, connector, read_options(row["config"]))
+        except (HubError, ValueError):
+            return  # whoever opens the line is told what is wrong with the configuration
+        if quota:
+            await quota.spent(units)
+
     async def refuse(self, line: Line, reason: str = "the CRM refuses the credentials") -> None:
         """The CRM refuses the credentials: needs_reauth, unless they were changed since the line was opened."""
         key = (line.place.account_id, line.place.connection_id)

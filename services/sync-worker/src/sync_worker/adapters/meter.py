@@ -8,7 +8,7 @@ that version; so the copies never wait for each other.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import structlog
@@ -95,6 +95,19 @@ class SharedMeter:
             self._closures[window] = max(self._closures.get(window, 0.0), seconds)
             self._permits.clear()
             self._tend(at_once=True)
+
+    async def spent(self, units: Mapping[str, int]) -> None:
+        """Calls that were made without asking, just now, by window: they count in every copy."""
+        async with self._lock:
+            await self._budgets.ready(self._windows)
+            for _ in range(_TRIES):
+                now = self._budgets.now()
+                levels = self._told(now)
+                for name in self._names.intersection(units):
+                    levels[name] = b.spent(levels[name], units[name], now, self._reserve)
+                if await self._write(levels):
+                    return
+                await self._budgets.reread()
 
     def thrift(self) -> float:
         """Seconds between calls that make what is left of the day's quota last."""

@@ -102,6 +102,12 @@ def draw(levels: Sequence[Level], ask: Ask, now: float, reserve: float) -> Grant
     return Granted(tuple(replace(level, used=level.used + spent) for level in current), tuple(kept))
 
 
+def spent(level: Level, units: float, now: float, reserve: float) -> Level:
+    """Somebody else made calls, just now: they are in the vendor's window like those that were drawn."""
+    level = drained(level, now, reserve)
+    return replace(level, used=level.used + units)
+
+
 def given_back(level: Level, units: float, now: float, reserve: float) -> Level:
     """Permits were not used. A pace does not wait for them to come back."""
     if level.spaced:

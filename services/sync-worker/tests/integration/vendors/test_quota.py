@@ -3,6 +3,10 @@
 import asyncio
 from typing import Any
 
+import aiohttp
+
+TEST_CALLS = 8  # at HubSpot, of a new portal
+
 
 async def test_two_copies_share_a_throttled_portal_and_are_never_refused(
     hubspot: Any, world: Any, processes: Any, eventually: Any, people: Any
@@ -22,6 +26,28 @@ async def test_two_copies_share_a_throttled_portal_and_are_never_refused(
     assert sum(report["refused"].values()) == 0
     assert burst["peak"] <= 40
     assert calls >= 80
+
+
+async def test_a_first_reading_counts_the_calls_that_tested_the_connection(
+    hubspot: Any, world: Any, working: Any, eventually: Any
+) -> None:
+    """They are in the portal's window too, and the reading begins at once."""
+    await hubspot.connect(burst_limit=30)
+    hubspot.sim.limits({"burst": 30})
+    async with aiohttp.ClientSession(hubspot.url) as session:
+        async with session.post("/control/seed", json={"object": "contacts", "count": 2500, "seed": 7}) as answer:
+            assert answer.status < 300
+        headers = {"Authorization": f"Bearer {hubspot.grant().access_token}"}
+        for _ in range(TEST_CALLS):
+            async with session.get("/crm/v3/objects/contacts?limit=1", headers=headers) as answer:
+                assert answer.status == 200
+    async with working(hubspot):
+        await world.announce(hubspot.connection, spent={"burst": TEST_CALLS})
+
+        all_read = "SELECT records = 2500 AND read_at IS NOT NULL FROM sync.run"
+        await eventually(lambda: world.database.fetchval(all_read), within=60)
+    assert hubspot.refused() == 0
+    assert sum(hubspot.calls().values()) > 30
 
 
 async def test_the_customer_s_share_of_a_day_is_left(
