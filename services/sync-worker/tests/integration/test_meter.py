@@ -81,6 +81,26 @@ async def test_calls_that_somebody_else_made_count_in_every_copy(meters: Open, w
     assert await world.database.fetchval("SELECT used FROM sync.budget WHERE name = 'daily'") > 10
 
 
+async def test_calls_that_a_vendor_gets_late_do_not_meet_the_next(meters: Open) -> None:
+    """It stands still for a moment: what was under way arrives all at once, and counts from then on."""
+    window = Window("burst", 60, 1.0)
+    meter = await meters(window)
+    started, arrived = time.monotonic(), list[float]()
+
+    async def calls() -> None:
+        while time.monotonic() < started + 3.5:
+            await meter.at(LIVE).take()
+            for halt in (started + 0.6, started + 2.0):
+                if halt <= time.monotonic() < halt + 0.3:
+                    await asyncio.sleep(halt + 0.3 - time.monotonic())
+            arrived.append(time.monotonic())
+            meter.learn([Reading("burst", limit=60)])
+
+    await asyncio.gather(*(calls() for _ in range(16)))
+    assert most_within(arrived, 1.0) <= 60
+    assert len(arrived) >= 0.8 * 3.5 * 60
+
+
 async def test_permits_come_in_blocks(meters: Open, world: Any) -> None:
     meter = await meters(Window("burst", 2000, 10.0))
     before = await commits(world)

@@ -18,6 +18,7 @@ from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 from hub.contracts.metering import Priority, Reading, Window
 from sync_worker import metrics
 from sync_worker.adapters.budgets import Budgets
+from sync_worker.adapters.flights import Flights
 from sync_worker.domain import budget as b
 
 _log = structlog.get_logger()
@@ -25,7 +26,6 @@ _PATIENCE = {Priority.LIVE: 30.0, Priority.ON_DEMAND: 10.0, Priority.BACKFILL: 1
 # Seconds that a block lasts: so much longer may a call wait that should go before it.
 _HORIZON = {Priority.LIVE: 0.5, Priority.ON_DEMAND: 0.25, Priority.BACKFILL: 0.1}
 _MOST_PERMITS = 100  # of one block
-_FLIGHT_SECONDS = 10.0  # a call that has told nothing for so long will tell nothing any more
 _TRIES = 50  # against copies that are quicker
 _TEND_SECONDS = 1.0  # until what the vendor told is stored, when no call does it before
 
@@ -41,13 +41,11 @@ class SharedMeter:
         self._budgets, self._windows, self._reserve, self._clock = budgets, windows, reserve, clock
         self._always = tuple(window.name for window in windows if window.always)
         self._names = frozenset(window.name for window in windows)
+        self._flights = Flights(windows, clock)
         self._lock = asyncio.Lock()
         self._permits: dict[Key, deque[float]] = {}
         self._lately: deque[float] = deque(maxlen=2 * _MOST_PERMITS)  # when calls were let through
         self._waiting = 0
-        self._flying: dict[
-            str, deque[tuple[float, int]]
-        ] = {}  # calls (when, cost) whose answer has not told, by window
         self._unused: dict[str, float] = {}  # units that went void, by window
         self._readings: dict[str, Reading] = {}
         self._closures: dict[str, float] = {}
@@ -74,17 +72,16 @@ class SharedMeter:
             if self._clock() <= when + b.tolerance(self._budgets.known()):
                 break
             self._unspend(key[1], cost)  # this process was too busy to use it in time
+        await self._room(key)
         self._lately.append(self._clock())
-        for name in key[1]:
-            self._flying.setdefault(name, deque(maxlen=_MOST_PERMITS)).append((self._clock(), cost))
+        self._flights.set_out(key[1], cost)
         metrics.QUOTA_WAIT_SECONDS.labels(priority.name.lower()).observe(self._clock() - started)
 
     def learn(self, readings: Sequence[Reading]) -> None:
         """See ``Meter.learn``."""
         for reading in readings:
             if reading.window in self._names:
-                if self._flying.get(reading.window):
-                    self._flying[reading.window].popleft()
+                self._flights.told(reading.window)
                 self._readings[reading.window] = reading
                 self._tend()
 
@@ -176,6 +173,14 @@ class SharedMeter:
             fresh = await self._budgets.reread()
         return None, b.Refused(0.05, key[1][0])
 
+    async def _room(self, key: Key) -> None:
+        """Wait until the vendor surely has room."""
+        while True:
+            full = self._flights.full(self._budgets.known(), key[1], key[2])
+            if full <= 0:
+                return
+            await asyncio.sleep(full)
+
     def _count(self, priority: Priority) -> int:
         """How many permits will be used in the time that a block lasts: as many as lately, or as wait for one."""
         since = self._clock() - _HORIZON[priority]
@@ -228,11 +233,8 @@ class SharedMeter:
 
     def _unspent(self, name: str) -> float:
         """Units that this copy has taken, and that the vendor's latest word does not count yet."""
-        flying, since = self._flying.get(name, deque()), self._clock() - _FLIGHT_SECONDS
-        while flying and flying[0][0] < since:
-            flying.popleft()
         permits = sum(key[2] * len(permits) for key, permits in self._permits.items() if name in key[1])
-        return float(permits + sum(cost for _, cost in flying))
+        return float(permits + self._flights.under_way(name))
 
     def _tend(self, *, at_once: bool = False) -> None:
         if at_once or self._tending is None or self._tending.done():
