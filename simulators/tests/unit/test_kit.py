@@ -45,6 +45,16 @@ def test_a_rolling_budget_gives_back_as_time_goes_by() -> None:
     assert budget.take(3)
 
 
+def test_a_rolling_budget_knows_when_each_call_of_a_crowd_came() -> None:
+    clock = Clock()
+    budget = Budget(clock, 100, 2.0)
+    for _ in range(100):  # within a tenth of a second
+        assert budget.take()
+        clock.advance(0.001)
+    clock.advance(1.95)
+    assert 40 <= budget.remaining <= 60
+
+
 def test_a_day_ends_at_midnight() -> None:
     clock = Clock()
     clock.set(datetime(2030, 1, 1, 23, 59, 50, tzinfo=UTC))

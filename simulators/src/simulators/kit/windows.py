@@ -22,7 +22,7 @@ class Budget:
         self.peak = 0.0  # most units ever in use at once
         self.refused = 0
         self._clock = clock
-        self._spent: deque[list[float]] = deque()  # [moment, units]
+        self._spent: deque[list[float]] = deque()  # [last moment, units, first moment]
         self._used = 0.0
 
     def take(self, cost: float = 1) -> bool:
@@ -32,10 +32,10 @@ class Budget:
             self.refused += 1
             return False
         now = self._clock.time()
-        if self._spent and 0 <= now - self._spent[-1][0] < self.seconds / _GRAINS:
-            self._spent[-1] = [now, self._spent[-1][1] + cost]
+        if self._spent and 0 <= now - self._spent[-1][2] < self.seconds / _GRAINS:
+            self._spent[-1][:2] = now, self._spent[-1][1] + cost
         else:
-            self._spent.append([now, cost])
+            self._spent.append([now, cost, now])
         self._used += cost
         self.peak = max(self.peak, self._used)
         return True
