@@ -18,7 +18,7 @@ run: setup ## Start the whole hub with a simulated CRM and sample leads (BUS=rab
 	@exec hubctl run --bus $(BUS)
 
 test: setup packages-test ## Run all tests against real PostgreSQL, RabbitMQ, HTTP and Chromium
-	@pytest -n 2 --dist loadfile $(ARGS)
+	@pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 acceptance: setup packages-test ## The test of each CRM from consent to equality, with 10,000 leads and faults (a few minutes)
 	@CRM_LEADS=10000 pytest -s tests/e2e/test_crms.py $(ARGS)

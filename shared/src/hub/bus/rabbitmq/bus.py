@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import ChannelNotFoundEntity
@@ -19,6 +19,7 @@ from hub.contracts.errors import Unavailable
 from hub.contracts.topology import Queue
 
 _HEALTH_SECONDS = 2.0
+_BACK_SECONDS = 2.0
 
 
 class RabbitBus(GroupCommitPublisher):
@@ -81,17 +82,30 @@ class RabbitBus(GroupCommitPublisher):
     async def dead_letters(self, queue: Queue, limit: int = 100) -> list[DeadLetter]:
         """The oldest dead letters of a queue; they stay where they are."""
         async with self._channel() as channel:
-            return await dead_letters.look(channel, queue, limit)
+            found, left = await dead_letters.look(channel, queue, limit)
+        await self._given_back(queue, left)
+        return found
 
     async def redrive(self, queue: Queue, ids: Sequence[str] | None = None) -> int:
         """Put dead letters (all, or those named) back into their queue; returns how many."""
         async with self._channel() as channel:
-            return await dead_letters.redrive(channel, self._sender, queue, ids)
+            driven, left = await dead_letters.redrive(channel, self._sender, queue, ids)
+        await self._given_back(queue, left)
+        return driven
 
     async def discard(self, queue: Queue, ids: Sequence[str] | None = None) -> int:
         """Delete dead letters (all, or those named) for good; returns how many."""
         async with self._channel() as channel:
-            return await dead_letters.discard(channel, queue, ids)
+            gone, left = await dead_letters.discard(channel, queue, ids)
+        await self._given_back(queue, left)
+        return gone
+
+    async def _given_back(self, queue: Queue, letters: int) -> None:
+        """Whoever looks next would miss letters that are on their way back still (or that others took)."""
+        with suppress(TimeoutError, Unavailable):
+            async with asyncio.timeout(_BACK_SECONDS):
+                while await self.depth(queue.dead) < letters:  # noqa: ASYNC110 - the state is the broker's
+                    await asyncio.sleep(0.01)
 
     async def _ensure_topology(self, connection: AbstractConnection) -> None:
         await ensure(connection, self._queues, self._new_queue_seconds)

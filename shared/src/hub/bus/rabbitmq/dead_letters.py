@@ -1,4 +1,8 @@
-"""Look at a queue's dead letters, and put them back."""
+"""Look at a queue's dead letters, and put them back.
+
+Each function also says how many letters it had in hand and left: they are given back when its channel closes, which the
+broker does in its own time.
+"""
 
 import hashlib
 from collections.abc import AsyncIterator, Sequence
@@ -15,44 +19,49 @@ from hub.contracts.ids import rfc3339
 from hub.contracts.topology import Queue
 
 
-async def look(channel: AbstractChannel, queue: Queue, limit: int) -> list[DeadLetter]:
+async def look(channel: AbstractChannel, queue: Queue, limit: int) -> tuple[list[DeadLetter], int]:
     """The oldest dead letters; they stay where they are."""
     letters = await declare_dead(channel, queue)
     found = [_letter(queue, message) async for message in _waiting(letters, limit)]
     await channel.close()  # gives all of them back, in their order
-    return found
+    return found, len(found)
 
 
-async def redrive(channel: AbstractChannel, sender: Sender, queue: Queue, ids: Sequence[str] | None) -> int:
+async def redrive(channel: AbstractChannel, sender: Sender, queue: Queue, ids: Sequence[str] | None) -> tuple[int, int]:
     """Put dead letters back into their queue as if new; each leaves the dead letters only when that is confirmed."""
-    driven = 0
-    async for message, letter in _chosen(channel, queue, ids):
+    driven = left = 0
+    async for message, letter, wanted in _chosen(channel, queue, ids):
+        if not wanted:
+            left += 1
+            continue
         await sender.again(queue, Letter(letter.id, message.body, 0, "re-driven"))
         await message.ack()
         driven += 1
     await channel.close()
-    return driven
+    return driven, left
 
 
-async def discard(channel: AbstractChannel, queue: Queue, ids: Sequence[str] | None) -> int:
+async def discard(channel: AbstractChannel, queue: Queue, ids: Sequence[str] | None) -> tuple[int, int]:
     """Delete dead letters for good."""
-    gone = 0
-    async for message, _ in _chosen(channel, queue, ids):
+    gone = left = 0
+    async for message, _, wanted in _chosen(channel, queue, ids):
+        if not wanted:
+            left += 1
+            continue
         await message.ack()
         gone += 1
     await channel.close()
-    return gone
+    return gone, left
 
 
 async def _chosen(
     channel: AbstractChannel, queue: Queue, ids: Sequence[str] | None
-) -> AsyncIterator[tuple[AbstractIncomingMessage, DeadLetter]]:
+) -> AsyncIterator[tuple[AbstractIncomingMessage, DeadLetter, bool]]:
     letters = await declare_dead(channel, queue)
     wanted = None if ids is None else set(ids)
     async for message in _waiting(letters, letters.declaration_result.message_count or 0):
         letter = _letter(queue, message)
-        if wanted is None or letter.id in wanted:
-            yield message, letter
+        yield message, letter, wanted is None or letter.id in wanted
 
 
 async def _waiting(letters: AbstractQueue, limit: int) -> AsyncIterator[AbstractIncomingMessage]:
