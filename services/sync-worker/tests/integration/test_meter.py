@@ -101,6 +101,23 @@ async def test_calls_that_a_vendor_gets_late_do_not_meet_the_next(meters: Open) 
     assert len(arrived) >= 0.8 * 3.5 * 60
 
 
+async def test_answers_that_tell_nothing_of_quota_slow_nobody(meters: Open) -> None:
+    """HubSpot's searches, a CRM's failures: what became of the other calls is known all the same."""
+    meter = await meters(Window("burst", 40, 1.0))
+    ends, made = time.monotonic() + 5.0, 0
+
+    async def calls(teller: bool) -> None:
+        nonlocal made
+        while time.monotonic() < ends:
+            await meter.at(LIVE).take()
+            made += 1
+            if teller:
+                meter.learn([Reading("burst", limit=40)])
+
+    await asyncio.gather(*(calls(number % 2 == 0) for number in range(4)))
+    assert made >= 0.85 * 5 * 40
+
+
 async def test_permits_come_in_blocks(meters: Open, world: Any) -> None:
     meter = await meters(Window("burst", 2000, 10.0))
     before = await commits(world)
