@@ -4,7 +4,6 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import Any
 
 import asyncpg
 import pytest
-from aiohttp import web
 
 from hub.bus import open_bus
 from hub.bus.protocol import Bus
@@ -253,50 +251,3 @@ def person(number: int, **fields: Any) -> dict[str, Any]:
 def people() -> Callable[[Sequence[int]], dict[int, dict[str, Any]]]:
     """Leads by id."""
     return lambda numbers: {number: person(number) for number in numbers}
-
-
-@asynccontextmanager
-async def _read_only_crm(status: int) -> AsyncIterator[tuple[str, Counter[str], list[int]]]:
-    calls: Counter[str] = Counter()
-    answer = [status]
-
-    async def read(_request: web.Request) -> web.Response:
-        return web.json_response([])
-
-    async def write(request: web.Request) -> web.Response:
-        calls[(await request.json())["external_id"]] += 1
-        return web.json_response({"id": calls.total()}, status=answer[0])
-
-    app = web.Application()
-    app.add_routes([web.get("/leads", read), web.post("/leads", write)])
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}", calls, answer
-    await runner.cleanup()
-
-
-@pytest.fixture
-def read_only_crm() -> Callable[[int], Any]:
-    """``async with read_only_crm(status) as (url, calls, answer):`` reads work, writes get ``answer[0]``."""
-    return _read_only_crm
-
-
-@asynccontextmanager
-async def _nonsense_crm(body: bytes) -> AsyncIterator[str]:
-    async def answer(_request: web.Request) -> web.Response:
-        return web.Response(body=body, content_type="application/json")
-
-    app = web.Application()
-    app.add_routes([web.get("/{path:.*}", answer)])
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
-
-
-@pytest.fixture
-def nonsense_crm() -> Callable[[bytes], Any]:
-    """``async with nonsense_crm(body) as url:`` answers everything with 200 and that."""
-    return _nonsense_crm

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from hub.testing.strange_crms import read_only_crm
 from simulators.custom.app import running
 from simulators.custom.faults import Faults
 
@@ -69,7 +70,7 @@ async def test_a_crm_that_is_down_costs_no_lead_an_attempt(
 
 
 async def test_a_crm_that_only_reads_fails_few_leads_and_gets_all_later(
-    world: Any, worker: Any, eventually: Any, people: Any, read_only_crm: Any
+    world: Any, worker: Any, eventually: Any, people: Any
 ) -> None:
     connection = await world.connect(**QUICK)
     async with read_only_crm(503) as (url, calls, answer), worker(sync_concurrency=4):
@@ -83,9 +84,7 @@ async def test_a_crm_that_only_reads_fails_few_leads_and_gets_all_later(
         await eventually(lambda: world.all_in(connection, "in_sync", 100))
 
 
-async def test_a_key_that_may_only_read_is_refused(
-    world: Any, worker: Any, eventually: Any, people: Any, read_only_crm: Any
-) -> None:
+async def test_a_key_that_may_only_read_is_refused(world: Any, worker: Any, eventually: Any, people: Any) -> None:
     connection = await world.connect(**QUICK)
     async with read_only_crm(403) as (url, _, _), worker():
         await world.move(connection, url)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from hub.contracts import events as e
+from hub.testing.strange_crms import read_only_crm
 from simulators.custom.app import running
 from simulators.custom.faults import Faults
 
@@ -70,9 +71,7 @@ async def test_a_refused_record_is_listed_and_the_others_go_through(
     assert (await world.targets(connection))[-1]["last_error"] is None
 
 
-async def test_a_failing_record_gets_three_attempts(
-    world: Any, worker: Any, eventually: Any, read_only_crm: Any
-) -> None:
+async def test_a_failing_record_gets_three_attempts(world: Any, worker: Any, eventually: Any) -> None:
     connection = await world.connect(**QUICK)
 
     async with read_only_crm(500) as (url, calls, _), worker():

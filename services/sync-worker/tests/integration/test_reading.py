@@ -10,6 +10,7 @@ import pytest
 
 from hub.contracts import events as e
 from hub.contracts.cloudevents import Event
+from hub.testing.strange_crms import nonsense_crm
 from simulators.custom.faults import Faults
 
 PAGED = {"paging": {"kind": "page", "size": 20, "size_param": "per_page", "total_path": "total"}}
@@ -295,9 +296,7 @@ async def test_an_unlinked_lead_is_not_written_to_the_crm_again(
 
 
 @pytest.mark.parametrize("body", [b"<html>sorry</html>", b'{"data": [{"id": 1'])
-async def test_a_crm_that_answers_nonsense_is_named(
-    world: Any, worker: Any, eventually: Any, body: bytes, nonsense_crm: Any
-) -> None:
+async def test_a_crm_that_answers_nonsense_is_named(world: Any, worker: Any, eventually: Any, body: bytes) -> None:
     async with nonsense_crm(body) as url:
         connection_id = await world.connect(**PAGED, retry_config={"initial_delay": 10, "max_delay": 20})
         await world.move(connection_id, url)
