@@ -17,6 +17,7 @@ from hub.store.admin import (
     SEAL_SUBSCRIPTION,
     Admin,
 )
+from hub.store.first_reading import EXPECT_READING
 from hub.vault import Vault
 from hub.vault.api_keys import generate_api_key
 
@@ -50,6 +51,7 @@ async def create_connection(pool: asyncpg.Pool, vault: Vault, account: int, wish
     async with pool.acquire() as connection, connection.transaction():
         row = (account, wish.crm_type, wish.name, dict(wish.config), wish.webhook_mode)
         new_id = int(await connection.fetchval(CREATE_CONNECTION, *row))
+        await connection.execute(EXPECT_READING, account, new_id)
         credentials = await vault.seal(account, f"connection:{new_id}:credentials", wish.credentials.encode())
         secret = None
         if wish.webhook_secret:

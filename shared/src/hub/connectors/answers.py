@@ -1,6 +1,7 @@
 """What all CRMs' answers have in common."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import orjson
 
 from hub.connectors.calls import Answer
+from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 
 MAX_WAIT = 86_400.0  # seconds; a CRM that asks for more than a day is mistaken
 
@@ -18,6 +20,18 @@ def document_of(answer: Answer) -> Any:
         return orjson.loads(answer.content)
     except orjson.JSONDecodeError:
         return None
+
+
+def token_document(status: int, body: bytes, title: str, kind: FailureKind = FailureKind.SERVER) -> Mapping[str, Any]:
+    """A token endpoint's JSON object. Raises CrmFailure of that kind: it is none. ``title`` is the vendor's."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        document = None
+    if isinstance(document, dict):
+        return document
+    code = "HTML_ANSWER" if body.lstrip()[:1] == b"<" else "NOT_JSON"
+    raise CrmFailure(kind, RecordError(code, f"{title}'s token answer is not JSON", status=status))
 
 
 def retry_after(header: str | None) -> float | None:

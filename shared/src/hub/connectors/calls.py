@@ -153,7 +153,7 @@ class Calls:
                 allow_redirects=False,
                 timeout=limit,
             ) as response:
-                answer = Answer(response.status, response.headers, await _read_capped(response))
+                answer = Answer(response.status, response.headers, await read_capped(response, MAX_ANSWER_BYTES, "CRM"))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise no_answer(error) from None
         except ValueError:  # a line break in the key, say; what is wrong is not repeated, for it may be the key
@@ -176,13 +176,14 @@ class Calls:
         return token.base_url if app is None else trusted_origin(token.base_url, app.domains, "address")
 
 
-async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
+async def read_capped(response: aiohttp.ClientResponse, most: int, whose: str) -> bytes:
+    """A body to its end. Raises CrmFailure beyond ``most`` bytes; ``whose`` answer it is, for the message."""
     content = bytearray()
     async for chunk in response.content.iter_chunked(65_536):
         content += chunk
-        if len(content) > MAX_ANSWER_BYTES:
+        if len(content) > most:
             response.close()
-            message = f"the CRM's answer is larger than {MAX_ANSWER_BYTES} bytes"
+            message = f"the {whose}'s answer is larger than {most} bytes"
             raise CrmFailure(FailureKind.SERVER, RecordError("ANSWER_TOO_LARGE", message), stored=None)
     return bytes(content)
 

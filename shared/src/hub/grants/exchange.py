@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from hub.connectors.calls import Answer, no_answer, not_json
+from hub.connectors.calls import Answer, no_answer, not_json, read_capped
 from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 from hub.contracts.grants import Grant, GrantDead, OAuthApp, OAuthFlow, TokenCall
 from hub.egress import EgressPolicy, open_session
@@ -78,24 +78,15 @@ class OAuthServers:
             async with self._session.request(
                 call.method, call.url, data=dict(call.form) or None, headers=headers, allow_redirects=False
             ) as response:
-                answer = Answer(response.status, response.headers, await _read_capped(response))
+                answer = Answer(
+                    response.status, response.headers, await read_capped(response, _MAX_ANSWER_BYTES, "OAuth server")
+                )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise no_answer(error) from None
         if 300 <= answer.status < 400:
             message = "the CRM's OAuth server answers with a redirect, which is not followed"
             raise CrmFailure(FailureKind.SERVER, RecordError("REDIRECT_REFUSED", message, status=answer.status))
         return answer
-
-
-async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
-    content = bytearray()
-    async for chunk in response.content.iter_chunked(16_384):
-        content += chunk
-        if len(content) > _MAX_ANSWER_BYTES:
-            response.close()
-            message = f"the OAuth server's answer is larger than {_MAX_ANSWER_BYTES} bytes"
-            raise CrmFailure(FailureKind.SERVER, RecordError("ANSWER_TOO_LARGE", message), stored=None)
-    return bytes(content)
 
 
 def _no_token_answer(answer: Answer) -> CrmFailure | None:

@@ -25,17 +25,10 @@ LIST_KEYS = """
 REVOKE_KEY = "UPDATE control.api_key SET revoked_at = coalesce(revoked_at, now()) WHERE id = $1 RETURNING name"
 
 # ------------------------------------------------------------------------------------------- connections
-# Secrets are sealed for the row's id, so the row is made first and filled within the same transaction. What the CRM
-# holds is to be read before anything is written there: when the connection is announced, or soon in any case.
+# Secrets are sealed for the row's id, so the row is made first and filled within the same transaction.
 CREATE_CONNECTION = """
-    WITH made AS (
-        INSERT INTO control.connection (account_id, crm_type, name, config, webhook_mode)
-        VALUES ($1, $2, $3, $4, $5) RETURNING account_id, id, config
-    ), expected AS (
-        INSERT INTO sync.stream (account_id, connection_id, schedule, next_run_at)
-        SELECT account_id, id, coalesce(config ->> 'schedule', 'hourly'), now() + interval '1 minute' FROM made
-    )
-    SELECT id FROM made"""
+    INSERT INTO control.connection (account_id, crm_type, name, config, webhook_mode)
+    VALUES ($1, $2, $3, $4, $5) RETURNING id"""
 SEAL_CONNECTION = "UPDATE control.connection SET credentials = $2, webhook_secret = $3 WHERE id = $1"
 LIST_CONNECTIONS = """
     SELECT c.id, a.name AS account, c.crm_type, c.name, c.status, c.webhook_mode, c.config,

@@ -12,6 +12,7 @@ from gateway.adapters.database import Connection, Database
 from gateway.domain.connecting import NewConnection, free_name
 from hub.contracts.errors import Conflict
 from hub.contracts.schedule import next_run
+from hub.store.first_reading import EXPECT_READING
 from hub.vault import Vault
 
 LIVING = ("pending", "connected", "paused", "needs_reauth")
@@ -58,7 +59,7 @@ class Crms:
             added: int | None = await connection.fetchval(q.ADD_CONNECTION, account_id, *columns)
             if added is None:
                 raise Conflict(_NAME_TAKEN, code="NAME_TAKEN", field="name")
-            await connection.execute(q.EXPECT_READING, account_id, added, new.config.get("schedule", "hourly"))
+            await connection.execute(EXPECT_READING, account_id, added)
             await self._seal(connection, account_id, added, new)
             await self._seal_webhook_secret(connection, account_id, added, new.webhook_secret)
         return added

@@ -25,12 +25,6 @@ ADD_CONNECTION = """
     INSERT INTO control.connection (account_id, crm_type, name, auth_type, config, webhook_mode, tenant, status)
     VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending') ON CONFLICT (account_id, name) DO NOTHING RETURNING id"""
 
-# Stored with the connection: from its first moment on nothing is written there before what it holds is read. The
-# announcement begins the reading; the clock does, should that be lost.
-EXPECT_READING = """
-    INSERT INTO sync.stream (account_id, connection_id, schedule, next_run_at)
-    VALUES ($1, $2, $3, now() + interval '1 minute') ON CONFLICT DO NOTHING"""
-
 NAME_TAKEN = "SELECT id FROM control.connection WHERE account_id = $1 AND name = $2"
 
 NAMES_LIKE = "SELECT name FROM control.connection WHERE account_id = $1 AND starts_with(name, $2)"

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-import orjson
-
+from hub.connectors.answers import token_document
 from hub.connectors.hosts import trusted_origin
 from hub.contracts.failures import CrmFailure, FailureKind, RecordError
 from hub.contracts.grants import Grant, GrantDead, OAuthApp, TokenCall
@@ -57,7 +56,8 @@ class PipedriveOAuth:
         self, app: OAuthApp, config: Mapping[str, Any], status: int, body: bytes, before: Grant | None, now: float
     ) -> Grant:
         """The grant. Pipedrive names no company in it; ``CrmClient.test`` does."""
-        document = _document(status, body)
+        kind = FailureKind.RATE_LIMIT if status in (403, 429) else FailureKind.SERVER
+        document = token_document(status, body, "Pipedrive", kind)
         if not 200 <= status < 300 or document.get("success") is False:
             raise _refusal(status, document, before)
         access, lasts = document.get("access_token"), document.get("expires_in")
@@ -84,18 +84,6 @@ def _host(app: OAuthApp) -> str:
 
 def _basic(app: OAuthApp) -> tuple[str, str]:
     return app.client_id, app.client_secret
-
-
-def _document(status: int, body: bytes) -> Mapping[str, Any]:
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        document = None
-    if isinstance(document, dict):
-        return document
-    code = "HTML_ANSWER" if body.lstrip()[:1] == b"<" else "NOT_JSON"
-    kind = FailureKind.RATE_LIMIT if status in (403, 429) else FailureKind.SERVER
-    raise CrmFailure(kind, RecordError(code, "Pipedrive's token answer is not JSON", status=status))
 
 
 def _refusal(status: int, document: Mapping[str, Any], before: Grant | None) -> Exception:

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import orjson
-
+from hub.connectors.answers import token_document
 from hub.connectors.hosts import origin_within, trusted_origin
 from hub.connectors.salesforce.wire import SalesforceConfig, is_record_id, read_config
 from hub.contracts.failures import CrmFailure, FailureKind, RecordError
@@ -69,7 +68,7 @@ class SalesforceOAuth:
         self, app: OAuthApp, config: Mapping[str, Any], status: int, body: bytes, before: Grant | None, now: float
     ) -> Grant:
         """The grant; there is no expiry in it, for the session lasts as long as the org's policy and its use say."""
-        document = _document(status, body)
+        document = token_document(status, body, "Salesforce")
         if status != 200:
             raise _refusal(status, document, before)
         access, identity = document.get("access_token"), document.get("id")
@@ -104,17 +103,6 @@ def _login_host(app: OAuthApp, config: SalesforceConfig) -> str:
         if own:
             return own
     return app.hosts["login"].rstrip("/")
-
-
-def _document(status: int, body: bytes) -> Mapping[str, Any]:
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        document = None
-    if isinstance(document, dict):
-        return document
-    code = "HTML_ANSWER" if body.lstrip()[:1] == b"<" else "NOT_JSON"
-    raise CrmFailure(FailureKind.SERVER, RecordError(code, "Salesforce's token answer is not JSON", status=status))
 
 
 def _refusal(status: int, document: Mapping[str, Any], before: Grant | None) -> Exception:
