@@ -1,83 +1,15 @@
-"""Reading a CRM: page by page, durable, resumable; hints fetched; what is gone is told."""
+"""Reading a CRM: page by page, before it is written, one at a time, resumable; setbacks are waited out or named."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import Any
-from uuid import UUID, uuid4
 
 import pytest
 
 from hub.contracts import events as e
-from hub.contracts.cloudevents import Event
 from hub.testing.strange_crms import nonsense_crm
 from simulators.custom.faults import Faults
 
-PAGED = {"paging": {"kind": "page", "size": 20, "size_param": "per_page", "total_path": "total"}}
-
-
-@asynccontextmanager
-async def transformer(world: Any) -> AsyncIterator[None]:
-    """Takes note of all that was read, as the transformer does."""
-
-    async def note() -> None:
-        while True:
-            read = [each for each in await world.said() if each.type == e.CRM_RECORD_RECEIVED]
-            await world.database.execute(
-                """INSERT INTO leads.inbox (account_id, event_id, outcome) SELECT $1, unnest($2::uuid[]), 'created'
-                   ON CONFLICT DO NOTHING""",
-                world.account_id,
-                [UUID(each.id) for each in read],
-            )
-            await asyncio.sleep(0.05)
-
-    task = asyncio.create_task(note())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def told(world: Any, event: str = "lead.updated") -> list[str]:
-    """Record ids that were told of, in order, repetitions included."""
-    said = await world.said()
-    return [
-        each.data["record_id"] for each in said if each.type == e.CRM_RECORD_RECEIVED and each.data["event"] == event
-    ]
-
-
-async def runs(world: Any, connection_id: int) -> list[Any]:
-    """Rows of sync.run, oldest first."""
-    rows: list[Any] = await world.database.fetch(
-        "SELECT * FROM sync.run WHERE connection_id = $1 ORDER BY created_at", connection_id
-    )
-    return rows
-
-
-async def ask(world: Any, connection_id: int, mode: str = "changes") -> None:
-    """What the gateway does when somebody wants a reading."""
-    run_id = uuid4()
-    await world.database.execute(
-        """INSERT INTO sync.run (account_id, connection_id, id, kind, mode, requested_by)
-           VALUES ($1, $2, $3, $4, $5, 'me')""",
-        world.account_id,
-        connection_id,
-        run_id,
-        "on_demand",
-        mode,
-    )
-    data = {"connection_id": connection_id, "crm_type": "custom", "run_id": str(run_id), "actor": {"user": "me"}}
-    await world.bus.publish(Event(e.CONNECTION_SYNC_REQUESTED, world.account_id, "connection", data, "gateway"))
-
-
-def ended(world: Any, connection_id: int, count: int, state: str = "done") -> Callable[[], Any]:
-    """Whether so many runs have come to this end."""
-
-    async def check() -> bool:
-        return [row["state"] for row in await runs(world, connection_id)].count(state) >= count
-
-    return check
+from .neighbours import PAGED, ask, ended, runs, told, transformer
 
 
 async def test_a_new_connection_is_read_before_it_is_written(
@@ -208,91 +140,6 @@ async def test_setbacks_are_waited_out_and_nothing_is_lost(world: Any, worker: A
         await world.announce(connection_id)
         await eventually(ended(world, connection_id, 1), within=30)
     assert list(dict.fromkeys(await told(world))) == ids
-
-
-async def test_records_that_a_webhook_only_named_are_fetched(world: Any, worker: Any, eventually: Any) -> None:
-    connection_id = await world.connect(schedule="manual", **PAGED)
-    one = world.crm.crm.create({"email": "a@example.com"}, by_api=False)["id"]
-
-    async def hint(record_id: str) -> None:
-        data = {
-            "connection_id": connection_id,
-            "crm_type": "custom",
-            "record_id": record_id,
-            "actor": {"user": "custom"},
-        }
-        await world.bus.publish(Event(e.CRM_RECORD_CHANGED, world.account_id, "record", data, "gateway"))
-
-    async with worker():
-        for record_id in (one, one, "nobody"):
-            await hint(record_id)
-
-        async def heard() -> bool:
-            return await told(world) == [one] and await told(world, "lead.deleted") == ["nobody"]
-
-        await eventually(heard)
-        world.crm.crm.change(one, {"city": "Bonn"}, by_api=False, replace=False)
-        await hint(one)
-
-        async def again() -> bool:
-            return await told(world) == [one, one]
-
-        await eventually(again)
-        assert await world.database.fetchval("SELECT count(*) FROM sync.wanted") == 0
-
-
-async def test_a_full_reading_tells_of_linked_records_that_are_gone(world: Any, worker: Any, eventually: Any) -> None:
-    connection_id = await world.connect(**PAGED)
-    ids = [world.crm.crm.create({"email": f"p{n}@example.com"}, by_api=False)["id"] for n in range(30)]
-    for number, record_id in enumerate([*ids, "GONE-1", "GONE-2"]):
-        await world.link(connection_id, number + 1, record_id, {})
-    async with transformer(world), worker():
-        await ask(world, connection_id, "full")
-        await eventually(ended(world, connection_id, 1))
-    assert sorted(await told(world, "lead.deleted")) == ["GONE-1", "GONE-2"]
-    assert await world.database.fetchval("SELECT count(*) FROM sync.met") == 0
-
-
-async def test_an_unlinked_lead_is_not_written_to_the_crm_again(
-    world: Any, worker: Any, eventually: Any, people: Any
-) -> None:
-    connection_id = await world.connect(schedule="manual")
-    async with worker():
-        await world.write(people([1, 2]))
-        await eventually(lambda: world.all_in(connection_id, "in_sync", 2))
-        (first, _) = await world.targets(connection_id)
-        world.crm.crm.delete(first["external_id"], by_api=False)
-        data = {
-            "lead_id": 1,
-            "connection_id": connection_id,
-            "crm_type": "custom",
-            "external_id": first["external_id"],
-            "reason": "deleted",
-            "archived": True,
-            "actor": {"user": "custom"},
-        }
-        await world.bus.publish(Event(e.LEAD_UNLINKED, world.account_id, "lead/1", data, "transformer"))
-
-        async def gone() -> bool:
-            return [row["state"] for row in await world.targets(connection_id)] == ["gone", "in_sync"]
-
-        await eventually(gone)
-        await world.write({1: {"city": "Bonn"}, 2: {"city": "Köln"}})
-
-        async def pushed() -> bool:
-            return bool(world.records().get("MPP-2", {}).get("city") == "Köln")
-
-        await eventually(pushed)
-        assert "MPP-1" not in world.records()
-        record = world.crm.crm.create({"first_name": "Ana"}, by_api=False)
-        await world.link(connection_id, 1, record["id"], {})  # it came back
-        await world.write({1: {"city": "Trier"}})
-
-        async def written_again() -> bool:
-            return [row["state"] for row in await world.targets(connection_id)] == ["in_sync", "in_sync"]
-
-        await eventually(written_again)
-        assert world.records()["MPP-1"]["city"] == "Trier"
 
 
 @pytest.mark.parametrize("body", [b"<html>sorry</html>", b'{"data": [{"id": 1'])
