@@ -1,69 +1,23 @@
 """A simulated HubSpot, and clients to it."""
 
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
 import pytest
 
 from hub.contracts.connector import ClientSettings, CrmClient, PullRequest
-from hub.contracts.grants import FixedToken, OAuthApp, Tokens
-from hub.contracts.metering import Meter, Reading, Unmetered
+from hub.contracts.grants import FixedToken, Tokens
+from hub.contracts.metering import Meter, Unmetered
 from hub.contracts.pulling import PullMode, RemoteRecord
 from hub.contracts.pushing import PushItem
 from hub.registry import CONNECTORS
 from simulators.hubspot.app import running
 from simulators.hubspot.settings import Settings
 
+from .portal import Everything, HubSpot, Item, Noting, Open
+
 TOKEN = "pat-na1-hub"
-
-
-class HubSpot:
-    """The simulator as a test sees it."""
-
-    def __init__(self, world: Any, url: str) -> None:
-        self.world, self.url = world, url
-        self.app = OAuthApp("hub-client", "hub-secret", {"app": url, "api": url})
-
-    def contacts(self, *, deleted: bool = False) -> dict[str, dict[str, str]]:
-        """Properties by id."""
-        return {each["id"]: each["properties"] for each in self.world.records("contacts", deleted=deleted)}
-
-    def deals(self) -> list[dict[str, str]]:
-        """Properties of each."""
-        return [each["properties"] for each in self.world.records("deals", deleted=False)]
-
-    def calls(self) -> dict[str, int]:
-        """API calls since the last count, which ends here."""
-        found = dict(self.world.ledger.report()["api"])
-        self.world.ledger.reset()
-        return found
-
-    def faults(self, *rules: dict[str, Any], seed: int = 1) -> None:
-        """From now on."""
-        self.world.faults.set({"rules": list(rules), "seed": seed})
-
-
-@dataclass
-class Noting:
-    """A meter that lets everything through and keeps what it hears."""
-
-    taken: list[tuple[str, ...]] = field(default_factory=list)
-    readings: list[Reading] = field(default_factory=list)
-    closed: list[tuple[str, float]] = field(default_factory=list)
-
-    async def take(self, cost: int = 1, *windows: str) -> None:
-        """Note it."""
-        self.taken.append(windows)
-
-    def learn(self, readings: Any) -> None:
-        """Note it."""
-        self.readings.extend(readings)
-
-    def exhausted(self, window: str, seconds: float) -> None:
-        """Note it."""
-        self.closed.append((window, seconds))
 
 
 @pytest.fixture
@@ -72,9 +26,6 @@ async def hubspot() -> AsyncIterator[HubSpot]:
     async with running(Settings()) as simulator:
         simulator.world.limits({"off": True})
         yield HubSpot(simulator.world, simulator.url)
-
-
-Open = Callable[..., CrmClient]
 
 
 @pytest.fixture
@@ -108,9 +59,6 @@ def noting() -> Noting:
     return Noting()
 
 
-Item = Callable[..., PushItem]
-
-
 @pytest.fixture
 def item() -> Item:
     """``item(7, first_name="Ana")``: as sync-worker makes them, from registers."""
@@ -123,9 +71,6 @@ def item() -> Item:
         return PushItem(lead_id, external_id, f"MPP-{lead_id}", fields, fields, companions, email)
 
     return make
-
-
-Everything = Callable[..., Any]
 
 
 @pytest.fixture

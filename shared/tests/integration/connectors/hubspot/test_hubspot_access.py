@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,19 +9,14 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from hub.contracts.connector import CrmClient
 from hub.contracts.failures import CrmFailure, FailureKind
 from hub.contracts.grants import FixedToken, Grant, GrantDead, Token, TokenCall
-from hub.contracts.pulling import PullMode, RemoteRecord
-from hub.contracts.pushing import PushItem
+from hub.contracts.pulling import PullMode
 from hub.contracts.webhooks import WebhookRecord, WebhookRequest, WebhookTrust
 from hub.registry import CONNECTORS
 
-Open = Callable[..., CrmClient]
-Item = Callable[..., PushItem]
-Everything = Callable[..., Awaitable[tuple[list[RemoteRecord], Any]]]
-HubSpot = Any  # conftest.py has it
-Noting = Any
+from .portal import Everything, HubSpot, Item, Noting, Open
+
 HUBSPOT = CONNECTORS["hubspot"]
 CONFIG = {"crm_type": "hubspot", "auth_type": "oauth2"}
 assert HUBSPOT.oauth

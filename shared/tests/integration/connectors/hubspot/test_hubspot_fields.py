@@ -1,34 +1,12 @@
 """What is in a contact: fields, properties made for them, agents, stages, and the deal of an enrolment."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
-from hub.contracts.connector import CrmClient
 from hub.contracts.failures import FailureKind
-from hub.contracts.pushing import PushItem, PushResult
+from hub.contracts.pushing import PushItem
 
-Open = Callable[..., CrmClient]
-Item = Callable[..., PushItem]
-HubSpot = Any  # conftest.py has it
-
-
-def lead(number: int, **more: Any) -> dict[str, Any]:
-    return {
-        "first_name": f"Ana{number}",
-        "last_name": "Reyes",
-        "email": f"ana{number}@example.com",
-        "phone": f"+1210555{number:04}",
-        "status": "new",
-        "lead_source": "Website",
-        **more,
-    }
-
-
-async def pushed(client: CrmClient, items: list[PushItem]) -> list[PushResult]:
-    results = await client.push(items)
-    assert [result.error for result in results if not result.ok] == []
-    return results
+from .leads import lead, pushed
+from .portal import HubSpot, Item, Open
 
 
 async def test_custom_fields_get_properties_of_their_kind(hubspot: HubSpot, client: Open, item: Item) -> None:

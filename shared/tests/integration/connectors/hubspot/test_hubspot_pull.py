@@ -1,20 +1,17 @@
 """Contacts read from a HubSpot: all of them, then what changed, was deleted or merged, whatever happens meanwhile."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
 import pytest
 
 from hub.connectors.hubspot import wire
-from hub.contracts.connector import CrmClient, PullRequest
+from hub.contracts.connector import PullRequest
 from hub.contracts.failures import CrmFailure
 from hub.contracts.pulling import PullMode, RemoteRecord
 from hub.registry import CONNECTORS
 
-Open = Callable[..., CrmClient]
-Everything = Callable[..., Awaitable[tuple[list[RemoteRecord], Any]]]
-HubSpot = Any  # conftest.py has it
+from .portal import Everything, HubSpot, Open
 
 
 def seen(records: list[RemoteRecord]) -> dict[str, dict[str, Any]]:

@@ -1,35 +1,13 @@
 """Contacts pushed to a HubSpot: in batches, by reference, each with its own outcome, repeated without doubles."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from hub.contracts.connector import CrmClient
 from hub.contracts.failures import FailureKind
-from hub.contracts.pushing import PushItem, PushResult
 
-Open = Callable[..., CrmClient]
-Item = Callable[..., PushItem]
-HubSpot = Any  # conftest.py has it
-
-
-def lead(number: int, **more: Any) -> dict[str, Any]:
-    return {
-        "first_name": f"Ana{number}",
-        "last_name": "Reyes",
-        "email": f"ana{number}@example.com",
-        "phone": f"+1210555{number:04}",
-        "status": "new",
-        "lead_source": "Website",
-        **more,
-    }
-
-
-async def pushed(client: CrmClient, items: list[PushItem]) -> list[PushResult]:
-    results = await client.push(items)
-    assert [result.error for result in results if not result.ok] == []
-    return results
+from .leads import lead, pushed
+from .portal import HubSpot, Item, Open
 
 
 async def test_a_thousand_creates_and_updates_cost_eleven_calls(hubspot: HubSpot, client: Open, item: Item) -> None:
