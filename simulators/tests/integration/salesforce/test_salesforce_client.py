@@ -4,7 +4,6 @@ import asyncio
 import csv
 import io
 import ssl
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -39,13 +38,6 @@ class Plain(HTTPAdapter):
         assert request.url
         request.url = request.url.replace("https://", "http://", 1)
         return super().send(request, *args, **options)
-
-
-@pytest.fixture
-async def crm() -> AsyncIterator[Running]:
-    """An org with the simple things only."""
-    async with running() as crm:
-        yield crm
 
 
 @pytest.fixture

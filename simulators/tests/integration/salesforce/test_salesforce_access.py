@@ -13,18 +13,10 @@ import pytest
 
 from simulators.kit.oauth import challenge_of
 from simulators.kit.serving import Running
-from simulators.salesforce.app import running
 
 CALLBACK = "http://127.0.0.1:8000/callback"
 CLIENT = {"client_id": "hub-client", "client_secret": "hub-secret"}
 LEADS = "/services/data/v60.0/query?q=SELECT+Id+FROM+Lead"
-
-
-@pytest.fixture
-async def crm() -> AsyncIterator[Running]:
-    """A new org."""
-    async with running() as crm:
-        yield crm
 
 
 @pytest.fixture

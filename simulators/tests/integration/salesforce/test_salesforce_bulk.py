@@ -10,17 +10,9 @@ import aiohttp
 import pytest
 
 from simulators.kit.serving import Running
-from simulators.salesforce.app import running
 
 JOBS = "/services/data/v60.0/jobs"
 CSV = {"Content-Type": "text/csv"}
-
-
-@pytest.fixture
-async def crm() -> AsyncIterator[Running]:
-    """A new org."""
-    async with running() as crm:
-        yield crm
 
 
 @pytest.fixture
