@@ -11,9 +11,8 @@ import pytest
 from aiohttp import web
 
 from simulators.kit.serving import Running
-from simulators.pipedrive.app import running
 
-TOKEN = {"x-api-token": "pipedrive-api-token"}
+from .rest import TOKEN
 
 
 class Receiver:
@@ -49,14 +48,6 @@ async def receiver() -> AsyncIterator[Receiver]:
     receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
     yield receiver
     await runner.cleanup()
-
-
-@pytest.fixture
-async def crm() -> AsyncIterator[Running]:
-    """A company without limits."""
-    async with running() as crm:
-        crm.world.limits({"off": True})
-        yield crm
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The simulated HubSpot under HubSpot's own Python client, which knows nothing of a simulator."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,18 +24,9 @@ from hubspot.crm.properties import PropertyCreate, PropertyUpdate
 from hubspot.oauth import ApiException as OAuthException
 from hubspot.webhooks import SettingsChangeRequest, SubscriptionCreateRequest, SubscriptionPatchRequest
 
-from simulators.hubspot.app import running
 from simulators.kit.serving import Running
 
 TOKEN = "pat-na1-hub"
-
-
-@pytest.fixture
-async def crm() -> AsyncIterator[Running]:
-    """An account without limits."""
-    async with running() as crm:
-        crm.world.limits({"off": True})
-        yield crm
 
 
 @pytest.fixture

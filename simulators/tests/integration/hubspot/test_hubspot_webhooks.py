@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import aiohttp
 import orjson
 import pytest
 from aiohttp import web
@@ -16,9 +15,7 @@ from simulators.hubspot.app import running
 from simulators.hubspot.settings import Settings
 from simulators.kit.serving import Running
 
-CONTACTS = "/crm/v3/objects/contacts"
-PRIVATE = {"Authorization": "Bearer pat-na1-hub"}
-Call = Callable[..., Any]
+from .rest import CONTACTS, Call
 
 
 class Hub:
@@ -63,19 +60,6 @@ async def hub() -> AsyncIterator[Hub]:
     hub.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook?a=%3Ab"
     yield hub
     await runner.cleanup()
-
-
-@pytest.fixture
-async def call(crm: Running) -> AsyncIterator[Call]:
-    """``await call(method, path, json)`` → (status, body)."""
-    async with aiohttp.ClientSession(headers=PRIVATE) as session:
-
-        async def send(method: str, path: str, json: Any = None, **options: Any) -> tuple[int, Any]:
-            async with session.request(method, crm.url + path, json=json, **options) as answer:
-                content = await answer.read()
-                return answer.status, orjson.loads(content) if content else None
-
-        yield send
 
 
 async def subscribed(call: Call, hub: Hub, *events: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from simulators.pipedrive.app import running
 
-_HERE = Path(__file__).parent / "pipedrive_client"
+_HERE = Path(__file__).parent / "client"
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import asyncio
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -16,12 +16,11 @@ from simulators.hubspot.app import running
 from simulators.kit.oauth import challenge_of
 from simulators.kit.serving import Running
 
-CONTACTS = "/crm/v3/objects/contacts"
+from .rest import CONTACTS, PRIVATE, Call
+
 BACK = "http://localhost:8000/callback"
-PRIVATE = {"Authorization": "Bearer pat-na1-hub"}
 OWN = {"client_id": "hub-client", "client_secret": "hub-secret"}
 SCOPES = "oauth crm.objects.contacts.read crm.objects.contacts.write"
-Call = Callable[..., Any]
 
 
 @pytest.fixture

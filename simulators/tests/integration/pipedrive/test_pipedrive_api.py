@@ -15,17 +15,10 @@ from simulators.kit.serving import Running
 from simulators.pipedrive.app import running
 from simulators.pipedrive.options import Options
 
-TOKEN = {"x-api-token": "pipedrive-api-token"}
+from .rest import TOKEN
+
 HOOK = {"subscription_url": "https://x.example.com/", "event_action": "*", "event_object": "*", "name": "x"}
 Call = Callable[..., Any]
-
-
-@pytest.fixture
-async def crm() -> AsyncIterator[Running]:
-    """A company without limits."""
-    async with running() as crm:
-        crm.world.limits({"off": True})
-        yield crm
 
 
 @pytest.fixture

@@ -1,38 +1,13 @@
 """The simulated HubSpot over plain HTTP: what is easy to get wrong about objects and batches."""
 
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import aiohttp
 import orjson
 import pytest
 
-from simulators.hubspot.app import running
 from simulators.kit.serving import Running
 
-CONTACTS = "/crm/v3/objects/contacts"
-Call = Callable[..., Any]
-
-
-@pytest.fixture
-async def crm() -> AsyncIterator[Running]:
-    """An account without limits."""
-    async with running() as crm:
-        crm.world.limits({"off": True})
-        yield crm
-
-
-@pytest.fixture
-async def call(crm: Running) -> AsyncIterator[Call]:
-    """``await call(method, path, json)`` → (status, body)."""
-    async with aiohttp.ClientSession(headers={"Authorization": "Bearer pat-na1-hub"}) as session:
-
-        async def send(method: str, path: str, json: Any = None, **options: Any) -> tuple[int, Any]:
-            async with session.request(method, crm.url + path, json=json, **options) as answer:
-                content = await answer.read()
-                return answer.status, orjson.loads(content) if content else None
-
-        yield send
+from .rest import CONTACTS, Call
 
 
 async def test_every_value_is_text_or_null(call: Call) -> None:

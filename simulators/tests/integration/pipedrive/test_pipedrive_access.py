@@ -13,7 +13,8 @@ from simulators.kit.serving import Running
 from simulators.pipedrive.app import running
 from simulators.pipedrive.options import Options
 
-TOKEN = {"x-api-token": "pipedrive-api-token"}
+from .rest import TOKEN
+
 BASIC = {"Authorization": "Basic " + base64.b64encode(b"hub-client:hub-secret").decode()}
 CALLBACK = "http://127.0.0.1:8000/callback"
 

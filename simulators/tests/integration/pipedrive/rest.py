@@ -1,0 +1,3 @@
+"""How tests call the API of the simulated Pipedrive."""
+
+TOKEN = {"x-api-token": "pipedrive-api-token"}
