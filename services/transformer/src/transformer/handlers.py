@@ -22,7 +22,7 @@ from transformer.adapters.writing import Writes, count, prepare, write
 from transformer.domain.decide import Decider, Known
 from transformer.domain.incoming import Context, Incoming, Rejected, Translate, rejection
 from transformer.domain.translate import canonical, crm_record_received, enrollment_received, lead_received, lead_synced
-from transformer.domain.turns import Key, Overtaken, Turns, about
+from transformer.domain.turns import Overtaken, Turns, about
 
 _log = structlog.get_logger()
 _ATTEMPTS = 6
@@ -44,7 +44,7 @@ class Decided(NamedTuple):
 
     writes: Writes
     messages: list[tuple[str, bytes]]
-    rests_on: frozenset[Key]
+    rests_on: frozenset[str]
 
 
 class Transformer:

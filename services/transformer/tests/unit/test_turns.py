@@ -2,9 +2,9 @@
 
 import pytest
 
-from transformer.domain.turns import Key, Overtaken, Turns
+from transformer.domain.turns import Overtaken, Turns
 
-ANN, BOB = frozenset[Key]({(1, "ann@example.com")}), frozenset[Key]({(1, "bob@example.com")})
+ANN, BOB = frozenset({"1@ann@example.com"}), frozenset({"1@bob@example.com"})
 
 
 def test_nobody_in_between() -> None:
