@@ -8,6 +8,7 @@ from aiohttp import web
 
 from hub.bus import open_bus, transactional
 from hub.bus.protocol import ConsumerOptions
+from hub.contracts.cloudevents import MAX_BATCH_EVENTS
 from hub.contracts.topology import TRANSFORMER
 from hub.runtime import Service
 from hub.store.outbox import Outbox
@@ -19,6 +20,7 @@ from transformer.settings import TransformerSettings
 
 _log = structlog.get_logger()
 _PURGE_SECONDS = 600
+_EVENTS = 1_000  # of one batch: two full messages share the round trips, the turn and the commit
 
 
 async def build(service: Service, settings: TransformerSettings) -> web.Application | None:
@@ -33,7 +35,9 @@ async def build(service: Service, settings: TransformerSettings) -> web.Applicat
     transformer = Transformer(pool, outbox, Directory(pool))
     service.background(outbox.relay(bus), "outbox relay")
     service.background(_purge(pool, settings), "purge")
-    options = ConsumerOptions(concurrency=settings.batches_in_hand, prefetch_messages=2 * settings.batches_in_hand)
+    in_hand = settings.batches_in_hand
+    messages = 2 * in_hand * _EVENTS // MAX_BATCH_EVENTS
+    options = ConsumerOptions(max_events=_EVENTS, concurrency=in_hand, prefetch_messages=messages)
     subscription = await bus.consume(TRANSFORMER, transformer.handle, options)
     service.resources.push_async_callback(subscription.stop)
     service.checks["database"] = lambda: _answers(pool)

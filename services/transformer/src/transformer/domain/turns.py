@@ -12,7 +12,7 @@ from random import SystemRandom
 from transformer.domain.decide import Known
 from transformer.domain.incoming import Incoming
 
-_REMEMBERED = 32  # of each of which some two thousand keys are kept
+_REMEMBERED = 32  # of each of which some four thousand keys are kept
 _random = SystemRandom()
 
 Tokens = Mapping[int, Sequence[int]]  # account -> tokens of its latest writers, oldest first
